@@ -1,0 +1,1 @@
+"""What ships with the code and is not code: priors' definitions, pictures, weights with their cards."""
