@@ -1,0 +1,33 @@
+"""Templates with known Betti numbers, and where they stand."""
+
+from napari_toposeg.priors.placement import (
+    AXES,
+    axis_number,
+    place_in_box,
+    place_in_image,
+    place_on_mask,
+    template_mask,
+)
+from napari_toposeg.priors.prior import Placement, Prior, signed_distance
+from napari_toposeg.priors.registry import builtin_priors, find_prior, prior_names
+from napari_toposeg.priors.render import render
+from napari_toposeg.priors.template import mean_shape, prior_from_mask, signed_distance_of
+
+__all__ = [
+    "AXES",
+    "Placement",
+    "Prior",
+    "axis_number",
+    "builtin_priors",
+    "find_prior",
+    "mean_shape",
+    "place_in_box",
+    "place_in_image",
+    "place_on_mask",
+    "prior_from_mask",
+    "prior_names",
+    "render",
+    "signed_distance",
+    "signed_distance_of",
+    "template_mask",
+]

@@ -36,6 +36,8 @@ class Prior:
         Whether a placement scales all axes alike (a ball) or lets each fill its side of the box (an ellipsoid).
     has_axis : bool
         Whether one axis differs from the others (ring, tube, cylinder): the last of the unit box, turned by a placement.
+    extent : tuple of float or None
+        Half-sizes of the shape in its unit box where it does not fill it (a ring is flat). Default: all 1.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Prior:
     signed_distance: Callable[[torch.Tensor], torch.Tensor]
     keeps_proportions: bool = False
     has_axis: bool = False
+    extent: tuple[float, ...] | None = None
 
     @property
     def ndim(self) -> int:
