@@ -1,0 +1,5 @@
+"""Where inference runs."""
+
+from napari_toposeg.backends.compute_thread import ComputeThread, Job
+
+__all__ = ["ComputeThread", "Job"]

@@ -1,0 +1,106 @@
+"""What comes out of one volume: a mask, the deformation that made it, its certificate, and where it all came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_toposeg.deformation import Displacement, JacobianMap
+from napari_toposeg.frame import Box, box_slices
+from napari_toposeg.inference.settings import Settings
+from napari_toposeg.priors import Placement, Prior
+from napari_toposeg.topology import Certificate
+from napari_toposeg.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A segmented volume.
+
+    Attributes
+    ----------
+    volume : Volume
+        What was segmented.
+    prior : Prior
+        The template.
+    placement : Placement
+        Where the template stands after the affine stage.
+    box : Box
+        The part of the volume, in its canonical voxels, that the mask covers.
+    mask : (*box) bool
+        The segmented voxels of that part; there are none outside of it.
+    displacement : Displacement
+        The deformation of the placed template on to the organ: the mask is the template at x + u(x).
+    jacobian : JacobianMap
+        Its Jacobian determinant, on the same grid.
+    certificate : Certificate
+        Betti numbers of prior and mask, folds, repairs.
+    settings : Settings
+        What was asked for.
+    device : str
+        Where it was computed.
+    iterations : int
+        How many were done; fewer than asked for where the run was finished early.
+    losses : mapping of str to float
+        Terms of the objective at the end.
+    seconds : mapping of str to float
+        Time by stage, and "total".
+    """
+
+    volume: Volume
+    prior: Prior
+    placement: Placement
+    box: Box
+    mask: NDArray[np.bool_]
+    displacement: Displacement
+    jacobian: JacobianMap
+    certificate: Certificate
+    settings: Settings
+    device: str
+    iterations: int
+    losses: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    def full_mask(self) -> NDArray[np.bool_]:
+        """(*volume.shape) bool: the mask on the whole volume's canonical grid."""
+        full = np.zeros(self.volume.shape, bool)
+        full[box_slices(self.box)] = self.mask
+        return full
+
+    def report(self) -> dict[str, Any]:
+        """What happened, ready for JSON (without the input's hash, which needs the file)."""
+        from napari_toposeg import __version__
+
+        certificate = self.certificate
+        return {
+            "version": __version__,
+            "prior": self.prior.name,
+            "betti_prior": list(certificate.betti_prior),
+            "betti_mask": list(certificate.betti_mask),
+            "connectivity": certificate.connectivity,
+            "topology_ok": certificate.topology_ok,
+            "folding_voxels": certificate.folding_voxels,
+            "least_jacobian": certificate.least_jacobian,
+            "repaired_voxels": certificate.repaired_voxels,
+            "iterations": self.iterations,
+            "losses": dict(self.losses),
+            "device": self.device,
+            "seed": self.settings.seed,
+            "seconds": dict(self.seconds),
+            "objective": self.settings.objective,
+            "moves": self.settings.moves,
+            "certify": self.settings.certify,
+            "mask_voxels": int(self.mask.sum()),
+            "placement": self.placement.matrix.tolist(),
+            "input": {
+                "path": self.volume.path,
+                "shape": list(self.volume.stored.shape),
+                "spacing": [float(step) for step in np.linalg.norm(self.volume.stored.affine[:3, :3], axis=0)][
+                    : len(self.volume.stored.shape)
+                ],
+            },
+        }
