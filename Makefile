@@ -1,0 +1,52 @@
+# `make demo` and `make test` are all that a new machine needs; each sets itself up the first time (.ci/setup).
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# The tests start their own screen (pytest-xvfb). Qt's "offscreen" crashes as soon as napari adds a layer.
+SCREEN := env -u QT_QPA_PLATFORM -u WAYLAND_DISPLAY
+# More for pytest: make test ARGS="tests/topology -k torus"
+ARGS ?=
+
+.PHONY: help demo test lint format app pictures benchmark clean
+
+help: ## what can be made (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## segment a volume, print its certificate, write mask, fields, report and picture into demo/
+	@.ci/setup core
+	$(BIN)/toposeg demo --output demo
+
+test: ## the whole test suite, the real window under Xvfb included
+	@.ci/setup test
+	@command -v Xvfb >/dev/null || { echo "The tests of the window need Xvfb, and it is not installed (see above)." >&2; exit 1; }
+	$(SCREEN) $(BIN)/python -m pytest $(ARGS)
+
+lint: ## style, format, types and the import contract
+	@.ci/setup dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: ## let ruff put the style right where it can
+	@.ci/setup dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+app: ## open napari with the docks laid out
+	@.ci/setup app
+	$(BIN)/toposeg open
+
+pictures: ## take every picture of the documentation anew, in the real window
+	@.ci/setup test
+	for script in docs/*.py; do $(SCREEN) xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python "$$script"; done
+
+benchmark: ## ours beside the peers, and the table on real data where that is at hand (benchmarks/README.md)
+	@.ci/setup test
+	$(BIN)/python -m pytest benchmarks $(ARGS)
+
+clean: ## remove what was made: .venv, demo/, caches, builds
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find . -path ./.git -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
