@@ -212,7 +212,7 @@ def test_the_classifiers_and_the_bound_name_the_same_pythons() -> None:
 
 
 def licence(distribution: metadata.Distribution) -> str:
-    """What a distribution says of its licence: the expression, or else the classifiers, or else the text's first line."""
+    """What a distribution says of its licence: the expression, the classifiers, or the first line of the text."""
     said = distribution.metadata
     classifiers = [line for line in said.get_all("Classifier") or [] if line.startswith("License ::")]
     text = said.get("License") or ""
