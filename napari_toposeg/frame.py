@@ -66,8 +66,15 @@ class Frame:
         Parameters
         ----------
         shape : sequence of int
-            Voxels by axis, at least 2 each.
+            Voxels by axis.
+
+        Raises
+        ------
+        ValueError
+            If an axis has, or is asked to have, fewer than two voxels: it has no two corners to keep.
         """
+        if min(*self.shape, *shape) < 2:
+            raise ValueError(f"A grid of {self.shape} voxels cannot be resized to {tuple(shape)}: an axis needs two.")
         factor = np.ones(4)
         factor[: self.ndim] = [(old - 1) / (new - 1) for old, new in zip(self.shape, shape, strict=True)]
         return Frame(self.affine * factor, tuple(shape))
@@ -122,8 +129,11 @@ class Frame:
 
 
 def clip_box(box: Box, shape: Sequence[int]) -> Box:
-    """The part of a box that lies within a grid of this shape."""
-    return tuple((max(low, 0), min(high, size)) for (low, high), size in zip(box, shape, strict=True))
+    """The part of a box that lies within a grid of this shape; empty, not inside out, where there is none."""
+    starts = [min(max(low, 0), size) for (low, _), size in zip(box, shape, strict=True)]
+    return tuple(
+        (start, max(min(high, size), start)) for start, (_, high), size in zip(starts, box, shape, strict=True)
+    )
 
 
 def grow_box(box: Box, margin: Sequence[float]) -> Box:

@@ -11,7 +11,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import Box, Frame
+from napari_toposeg.frame import Box, Frame, box_slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class Volume:
         Raises
         ------
         ToposegError
-            If the array has not two or three axes, is empty, or the affine cannot be inverted.
+            If the array has not two or three axes, is empty or a single line of voxels, or the affine is singular.
         """
         affine = np.asarray(affine, np.float64)
         if array.ndim not in (2, 3):
@@ -121,7 +121,15 @@ class Volume:
             )
         if 0 in array.shape:
             raise ToposegError("The image holds no voxels.", todo="Check that the file was written to its end.")
-        if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        if sum(size > 1 for size in array.shape) < 2:
+            raise ToposegError(
+                f"The image is a line of {array.size} voxels.",
+                why="Only 2-D and 3-D images can be segmented.",
+                todo="Check that the right file was given.",
+            )
+        # Relative to the lengths of the columns: an electron microscope's voxels measure 1e-6 mm.
+        volume_of_voxel = np.prod(np.linalg.norm(affine[:3, :3], axis=0))
+        if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * volume_of_voxel:
             raise ToposegError(
                 "The image's place in the world is not defined.",
                 why="Its affine is singular or not finite.",
@@ -146,17 +154,17 @@ class Volume:
         return cls(canonical, canonical_affine, name, stored, path)
 
     def to_stored(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Turn an array on this volume's canonical grid into the file's own axis order.
+        """Turn an array on this volume's canonical grid, or on a box of it, into the file's own axis order.
 
         Parameters
         ----------
-        array : (*shape) or (*shape, components) array
-            Values on the canonical grid. A trailing axis of components is carried along unchanged.
+        array : (*grid) or (*grid, components) array
+            Values on the canonical grid, or on a box of it. A trailing axis of components is carried along unchanged.
 
         Returns
         -------
         array
-            The same values in the shape that the file had.
+            A view of the same values with as many axes as the file has (and the components).
         """
         if self.stored.dropped is not None:
             array = np.expand_dims(array, self.stored.dropped)
@@ -164,7 +172,29 @@ class Volume:
         for file_axis, (canonical_axis, sign) in enumerate(self.stored.orientation):
             canonical_to_file[int(canonical_axis)] = file_axis, sign
         array = apply_orientation(array, canonical_to_file)
-        return array.reshape(self.stored.shape + array.shape[3:])
+        return array if len(self.stored.shape) == 3 else array[:, :, 0]
+
+    def box_to_stored(self, box: Box) -> Box:
+        """Turn a box of canonical voxels into one in the file's voxels: the way back from `box_from_stored`.
+
+        Parameters
+        ----------
+        box : Box
+            Ranges by canonical axis, end exclusive. May reach beyond the image.
+
+        Returns
+        -------
+        Box
+            One range for each axis that the file has.
+        """
+        spans = list(box)
+        if self.stored.dropped is not None:
+            spans.insert(self.stored.dropped, (0, 1))
+        file_box = []
+        for size, (canonical_axis, sign) in zip(self.stored.shape, self.stored.orientation, strict=False):
+            low, high = spans[int(canonical_axis)]
+            file_box.append((low, high) if sign > 0 else (size - high, size - low))
+        return tuple(file_box)
 
     def box_from_stored(self, box: Box) -> Box:
         """Turn a box in the file's voxels into one in canonical voxels.
@@ -211,3 +241,33 @@ class Volume:
             size = file_shape[file_axis]
             canonical[int(canonical_axis)] = (low, high) if sign > 0 else (size - high, size - low)
         return tuple(span for axis, span in enumerate(canonical) if axis != self.stored.dropped)
+
+
+def check_finite(volume: Volume, box: Box | None = None) -> None:
+    """Refuse a volume that holds NaN or infinite voxels.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image.
+    box : Box, optional
+        Look only at these canonical voxels; default all. Must lie within the image.
+
+    Raises
+    ------
+    ToposegError
+        If there are any; it says how many.
+    """
+    voxels = volume.voxels if box is None else volume.voxels[box_slices(box)]
+    if voxels.dtype.kind != "f":
+        return
+    # Slab by slab: a mask of a whole 512x512x300 volume would cost 79 MB, twice.
+    missing = sum(int(np.count_nonzero(np.isnan(slab))) for slab in voxels)
+    infinite = sum(int(np.count_nonzero(np.isinf(slab))) for slab in voxels)
+    if missing or infinite:
+        counted = [f"{missing} are NaN"] * bool(missing) + [f"{infinite} are infinite"] * bool(infinite)
+        raise ToposegError(
+            f"Of the image's {voxels.size} voxels {' and '.join(counted)}.",
+            why="An energy over them is not a number.",
+            todo="Replace them, for example by the background's intensity, or choose a region without them.",
+        )

@@ -1,0 +1,43 @@
+"""What crosses the disk: NIfTI and pictures in; masks, fields and images out."""
+
+from napari_toposeg.formats.atomic import replacing
+from napari_toposeg.formats.fields import read_displacement, write_displacement, write_jacobian
+from napari_toposeg.formats.masks import on_grid_of, read_mask
+from napari_toposeg.formats.nifti_reading import read_nifti
+from napari_toposeg.formats.nifti_writing import write_nifti_image, write_nifti_mask
+from napari_toposeg.formats.paths import ENDINGS, NIFTI_ENDINGS, PICTURE_ENDINGS, sha256_of, split_ending, split_label
+from napari_toposeg.formats.pictures import picture_volume, read_picture, write_picture
+from napari_toposeg.formats.report import complete_report, report_text, write_report
+from napari_toposeg.formats.templates import read_prior
+from napari_toposeg.formats.volumes import WRITTEN_ENDINGS, read_volume, write_image, write_mask
+from napari_toposeg.volume import check_finite
+
+__all__ = [
+    "ENDINGS",
+    "NIFTI_ENDINGS",
+    "PICTURE_ENDINGS",
+    "WRITTEN_ENDINGS",
+    "check_finite",
+    "complete_report",
+    "on_grid_of",
+    "picture_volume",
+    "read_displacement",
+    "read_mask",
+    "read_nifti",
+    "read_picture",
+    "read_prior",
+    "read_volume",
+    "replacing",
+    "report_text",
+    "sha256_of",
+    "split_ending",
+    "split_label",
+    "write_displacement",
+    "write_image",
+    "write_jacobian",
+    "write_mask",
+    "write_nifti_image",
+    "write_nifti_mask",
+    "write_picture",
+    "write_report",
+]
