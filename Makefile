@@ -25,10 +25,11 @@ test: ## the whole test suite, the real window under Xvfb included
 
 lint: ## style, format, types and the import contract
 	@.ci/setup dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	@status=0; \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-logo"; do \
+	    echo "$$check"; $(BIN)/$$check || status=1; \
+	done; \
+	exit $$status
 
 format: ## let ruff put the style right where it can
 	@.ci/setup dev
@@ -41,7 +42,7 @@ app: ## open napari with the docks laid out
 
 pictures: ## take every picture of the documentation anew, in the real window
 	@.ci/setup test
-	for script in docs/*.py; do $(SCREEN) xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python "$$script"; done
+	for script in $(wildcard docs/*.py); do $(SCREEN) xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python $$script || exit 1; done
 
 benchmark: ## ours beside the peers, and the table on real data where that is at hand (benchmarks/README.md)
 	@.ci/setup test
