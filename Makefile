@@ -16,7 +16,7 @@ help: ## what can be made (the default)
 
 demo: ## segment a volume, print its certificate, write mask, fields, report and picture into demo/
 	@.ci/setup core
-	$(BIN)/toposeg demo --output demo
+	$(BIN)/toposeg demo -o demo
 
 test: ## the whole test suite, the real window under Xvfb included
 	@.ci/setup test

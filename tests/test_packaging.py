@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import json
 import re
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -201,6 +203,28 @@ def test_every_requirement_has_a_lower_bound_and_a_tested_version_within_it() ->
     for requirement in requirements(*settings()["options.extras_require"]):
         assert [bound.operator for bound in requirement.specifier] == [">="], requirement
         assert requirement.specifier.contains(tested[canonicalize_name(requirement.name)]), requirement
+
+
+def imported(paths: Iterable[Path]) -> set[str]:
+    """The distributions that modules import from, in functions too."""
+    names = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "").partition(".")[0])
+    homes = metadata.packages_distributions()
+    foreign = names - sys.stdlib_module_names - {"napari_toposeg"}
+    return {canonicalize_name(home) for name in foreign for home in homes.get(name, [name])[:1]}
+
+
+def test_what_the_code_imports_is_required_and_the_core_requires_no_more() -> None:
+    docks = set((PACKAGE / "docks").rglob("*.py"))
+    core = {canonicalize_name(requirement.name) for requirement in requirements()}
+    app = {canonicalize_name(requirement.name) for requirement in requirements("app")}
+    assert imported(set(PACKAGE.rglob("*.py")) - docks) == core
+    assert imported(docks) <= app
 
 
 def test_the_classifiers_and_the_bound_name_the_same_pythons() -> None:
