@@ -25,8 +25,8 @@ def complete_report(report: Mapping[str, Any], volume: Volume) -> dict[str, Any]
     Returns
     -------
     dict
-        ``report["input"]["sha256"]`` is the hash of the file's bytes in hexadecimal, or None where the image did not come
-        from a file.
+        ``report["input"]["sha256"]`` is the hash of the file's bytes in hexadecimal, or None where the image
+        did not come from a file.
 
     Raises
     ------

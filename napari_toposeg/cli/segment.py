@@ -1,0 +1,173 @@
+"""`toposeg segment`: a volume in, a certified mask out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from napari_toposeg.cli.arguments import NIFTI_OUTPUTS, Where, check_outputs, choose_prior, mask_endings
+
+if TYPE_CHECKING:
+    from napari_toposeg.inference import Segmentation, Settings
+    from napari_toposeg.priors import Prior
+    from napari_toposeg.volume import Volume
+
+
+def segment(
+    image: Annotated[Positional[Path], arg(metavar="IMAGE")],
+    *,
+    output: Annotated[Path, arg(aliases=("-o",), metavar="MASK")],
+    prior: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="(default: ball, in 2-D disk)")] = None,
+    axis: Annotated[str, arg(metavar="x|y|z")] = "z",
+    roi: Annotated[str | None, arg(metavar="I0:I1,J0:J1[,K0:K1]", help_behavior_hint="(default: all)")] = None,
+    roi_from: Annotated[str | None, arg(metavar="MASK[:LABEL]", help_behavior_hint="")] = None,
+    place_from: Annotated[str | None, arg(metavar="MASK[:LABEL]", help_behavior_hint="")] = None,
+    margin: Annotated[
+        float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the region's side)")
+    ] = None,
+    frame: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None,
+    objective: Annotated[str, arg(metavar="chan-vese")] = "chan-vese",
+    moves: Annotated[str, arg(metavar="velocity|tpsn")] = "velocity",
+    iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 160)")] = None,
+    device: Annotated[str, arg(metavar="auto|cpu|cuda[:N]|mps")] = "auto",
+    seed: Annotated[int, arg(metavar="N")] = 0,
+    certify: Annotated[str, arg(metavar="strict|report|off")] = "strict",
+    field: Annotated[Path | None, arg(metavar="FIELD", help_behavior_hint="")] = None,
+    jacobian: Annotated[Path | None, arg(metavar="JAC", help_behavior_hint="")] = None,
+    report: Annotated[Path | None, arg(metavar="REPORT.json", help_behavior_hint="")] = None,
+    json: Annotated[bool, arg(help_behavior_hint="")] = False,
+    quiet: Annotated[bool, arg(help_behavior_hint="")] = False,
+) -> int:
+    """Segment one image: deform a template on to the organ, and certify the mask's topology.
+
+    Parameters
+    ----------
+    image
+        What to segment: NIfTI (2-D, 3-D, or 4-D with --frame), PNG, JPEG or TIFF.
+    output
+        Where the mask goes, on the image's own grid: .nii.gz or .nii, in 2-D also .png or .tif.
+    prior
+        The template: a name that `toposeg priors` lists, a mask file, or a folder of masks (their mean shape).
+    axis
+        What a ring, tube or cylinder turns about: x (to the patient's right), y (front) or z (head).
+    roi
+        The organ's box, in voxels of the file as stored, from 0, ends exclusive. The template is inscribed in it.
+    roi_from
+        Take the box round a mask, or round one label of it, instead.
+    place_from
+        Put the template on a rough mask, along its principal axes, instead.
+    margin
+        How much of the surroundings to look at.
+    frame
+        Which frame of a 4-D file, from 0.
+    objective
+        What is minimised; Chan-Vese needs no training.
+    moves
+        What is optimised: a velocity field, or a TPSN's weights (slower).
+    iterations
+        How many, over all stages.
+    device
+        Where to compute.
+    seed
+        Seed of everything random.
+    certify
+        strict: the topology is made right. report: it is counted. off: and a wrong one is no failure.
+    field
+        Where the displacement field goes (.nii.gz).
+    jacobian
+        Where the map of Jacobian determinants goes (.nii.gz).
+    report
+        Where the report goes (.json).
+    json
+        Print the report to standard output instead of a table.
+    quiet
+        Show neither progress nor table.
+    """
+    where = Where(roi, roi_from, place_from, margin, axis)
+    check_outputs(
+        [(output, mask_endings(2)), (field, NIFTI_OUTPUTS), (jacobian, NIFTI_OUTPUTS), (report, (".json",))],
+        [image, prior, *where.files()],
+    )
+
+    from napari_toposeg.cli.running import say
+    from napari_toposeg.formats import read_volume
+    from napari_toposeg.inference import Settings
+
+    settings = Settings(
+        objective=objective,  # type: ignore[arg-type]  # Settings refuses what it does not know
+        moves=moves,  # type: ignore[arg-type]
+        device=device,
+        seed=seed,
+        certify=certify,  # type: ignore[arg-type]
+        **({} if iterations is None else {"iterations": iterations}),
+    )
+    volume = read_volume(image, frame)
+    check_outputs([(output, mask_endings(volume.ndim))])
+    chosen = choose_prior(prior, volume.ndim)
+    if prior is None and not quiet:
+        say(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
+    result = segment_volume(volume, chosen, where, settings, quiet=quiet)
+    facts = result.report()
+    if frame is not None:
+        facts["input"]["frame"] = frame
+    write_results(result, facts, output, field=field, jacobian=jacobian, report=report)
+    if json:
+        from napari_toposeg.cli.show import print_json
+        from napari_toposeg.formats import complete_report
+
+        print_json(complete_report(facts, volume))
+    elif not quiet:
+        from napari_toposeg.cli.show import show_segmentation
+
+        show_segmentation(result, [path for path in (output, field, jacobian, report) if path is not None])
+    return exit_code(result)
+
+
+def segment_volume(
+    volume: Volume, prior: Prior, where: Where, settings: Settings, *, quiet: bool = False
+) -> Segmentation:
+    """Place the prior and segment, with progress on standard error.
+
+    Raises
+    ------
+    ToposegError
+        If the region or the image cannot be used.
+    Interrupted
+        If Ctrl-C was pressed.
+    """
+    from napari_toposeg.cli.running import compile_once, run
+    from napari_toposeg.inference import segment as steps_of
+
+    placement, region = where.place(prior, volume)
+    compile_once(quiet=quiet)
+    return run(steps_of(volume, prior, placement=placement, region=region, settings=settings), quiet=quiet)
+
+
+def write_results(
+    result: Segmentation,
+    facts: Mapping[str, Any],
+    mask: Path,
+    *,
+    field: Path | None = None,
+    jacobian: Path | None = None,
+    report: Path | None = None,
+) -> None:
+    """Write the mask, and what else is wanted, each file whole or not at all."""
+    from napari_toposeg.formats import write_displacement, write_jacobian, write_mask, write_report
+
+    volume = result.volume
+    write_mask(result.full_mask(), volume, mask)
+    if field is not None:
+        write_displacement(result.displacement, volume, field)
+    if jacobian is not None:
+        write_jacobian(result.jacobian.at_voxels, result.displacement.frame, volume, jacobian)
+    if report is not None:
+        write_report(facts, volume, report)
+
+
+def exit_code(result: Segmentation) -> int:
+    """0 where the mask has the prior's topology, or nobody wants to know; otherwise 1."""
+    return 0 if result.certificate.topology_ok or result.settings.certify == "off" else 1

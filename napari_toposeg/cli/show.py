@@ -1,0 +1,121 @@
+"""What a command prints when it is done: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from napari_toposeg.formats import report_text
+
+if TYPE_CHECKING:
+    from napari_toposeg.inference import CertifiedMask, Segmentation
+    from napari_toposeg.priors import Prior
+
+_COUNTED = {2: ("component", "hole"), 3: ("component", "tunnel", "cavity")}
+_GOOD, _BAD = "green", "bold red"
+
+
+def results() -> Console:
+    """A console on standard output."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def print_json(facts: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Facts as JSON on standard output."""
+    sys.stdout.write(report_text(facts))
+
+
+def betti_sentence(betti: Sequence[int]) -> str:
+    """Betti numbers in words: "1 component, 0 tunnels, 2 cavities"."""
+    return ", ".join(
+        f"{number} {word if number == 1 else word.removesuffix('y') + 'ies' if word.endswith('y') else word + 's'}"
+        for number, word in zip(betti, _COUNTED[len(betti)], strict=True)
+    )
+
+
+def facts_table(title: str) -> Table:
+    """An empty table of named facts."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False
+    )
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def verdict(good: bool, text: str) -> Text:
+    """A text in the colour of good or bad."""
+    return Text(text, style=_GOOD if good else _BAD)
+
+
+def show_segmentation(result: Segmentation, written: Sequence[Path], extra: Mapping[str, str] | None = None) -> None:
+    """The certificate of a segmentation as a table."""
+    certificate = result.certificate
+    table = facts_table("Certificate")
+    table.add_row("prior", f"{result.prior.name}: {betti_sentence(certificate.betti_prior)}")
+    table.add_row("mask", f"{betti_sentence(certificate.betti_mask)} ({certificate.connectivity}-connected)")
+    ok = certificate.topology_ok
+    table.add_row("topology", verdict(ok, "the prior's" if ok else "NOT the prior's"))
+    if certificate.folding_voxels is not None:
+        folds = certificate.folding_voxels
+        table.add_row("folding", verdict(folds == 0, f"{folds} cells"))
+    if certificate.least_jacobian is not None:
+        table.add_row("least Jacobian", f"{certificate.least_jacobian:.3f}")
+    table.add_row("repaired", f"{certificate.repaired_voxels} of {int(result.mask.sum())} voxels")
+    size = float(result.mask.sum() * result.volume.spacing.prod())
+    table.add_row("size", f"{size / 1000:.2f} ml" if result.volume.ndim == 3 else f"{size:.0f} mm²")
+    for name, value in (extra or {}).items():
+        table.add_row(name, value)
+    table.add_row("time", f"{result.seconds['total']:.1f} s on {result.device}, {result.iterations} iterations")
+    table.add_row("written", "\n".join(str(path) for path in written))
+    results().print(table)
+
+
+def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None) -> None:
+    """What the correction of a mask did, as a table."""
+    certificate = found.certificate
+    before_ok = tuple(found.betti_before) == tuple(certificate.betti_prior)
+    table = facts_table("Certificate")
+    table.add_row("prior", f"{prior.name}: {betti_sentence(certificate.betti_prior)}")
+    table.add_row("before", verdict(before_ok, betti_sentence(found.betti_before)))
+    after = f"{betti_sentence(certificate.betti_mask)} ({certificate.connectivity}-connected)"
+    table.add_row("after", verdict(certificate.topology_ok, after))
+    table.add_row(
+        "changed",
+        f"{found.changed_voxels} voxels, {changed_percent(found):.2f} % of {found.foreground_voxels}",
+    )
+    table.add_row("written", str(written) if written else "nothing; -o FIXED writes the corrected mask")
+    results().print(table)
+
+
+def changed_percent(found: CertifiedMask) -> float:
+    """Changed voxels in per cent of the foreground that came in."""
+    return 100.0 * found.changed_voxels / max(found.foreground_voxels, 1)
+
+
+def show_priors(priors: Sequence[Prior]) -> None:
+    """The built-in priors as a table."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("Betti", no_wrap=True)
+    table.add_column("like what")
+    for number, prior in enumerate(priors):
+        last_of_kind = number + 1 < len(priors) and priors[number + 1].ndim != prior.ndim
+        table.add_row(
+            prior.name, f"{prior.ndim}-D", " ".join(map(str, prior.betti)), prior.description, end_section=last_of_kind
+        )
+    console = results()
+    console.print(table)
+    console.print(
+        "Betti numbers: components and holes in 2-D; components, tunnels and cavities in 3-D.\n"
+        "A mask file, or a folder of masks, is a prior as well: --prior liver.nii.gz",
+        style="dim",
+    )
