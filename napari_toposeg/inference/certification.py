@@ -133,4 +133,4 @@ def _fitted_template(mask: NDArray[np.bool_], prior: Prior, volume: Volume) -> N
     assert box is not None  # an empty mask was refused before
     margin = default_margin(volume.frame, box) / volume.spacing
     region = clip_box(grow_box(box, margin), volume.shape)
-    return last(segment(image, prior, placement=placement, region=region, settings=Settings())).full_mask()
+    return last(segment(image, prior, placement=placement, region=region, settings=Settings(reach=0.0))).full_mask()

@@ -13,10 +13,11 @@ from napari_toposeg.deformation import Displacement, JacobianMap, jacobian_map, 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, Frame, box_of, clip_box
 from napari_toposeg.inference.devices import choose_device
-from napari_toposeg.inference.fit import Fitted, fit, warped_distance
+from napari_toposeg.inference.fit import Fitted, fit
 from napari_toposeg.inference.grids import FIELD_VOXELS, field_box, working_frame
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.warping import warped_distance
 from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Finish, Step, Steps
 from napari_toposeg.topology import Certificate, certify, path_snap
@@ -48,7 +49,13 @@ class _Watch:
 
 
 def segment(
-    volume: Volume, prior: Prior, *, placement: Placement, region: Box, settings: Settings | None = None
+    volume: Volume,
+    prior: Prior,
+    *,
+    placement: Placement,
+    region: Box,
+    within: Box | None = None,
+    settings: Settings | None = None,
 ) -> Steps[Segmentation]:
     """Segment one volume: fit the placed prior, repair folds, make the mask, certify it.
 
@@ -62,6 +69,8 @@ def segment(
         Where it stands at first.
     region : Box
         What is looked at, in the volume's canonical voxels, within it.
+    within : Box, optional
+        The box in which the organ is said to lie: what leaves it costs. Default: nothing is said.
     settings : Settings, optional
         How.
 
@@ -92,7 +101,7 @@ def segment(
     fitted: Fitted | None = None
     losses: Mapping[str, float] = {}
     iterations = 0
-    for inner in fit(volume, prior, placement, field, settings, device):
+    for inner in fit(volume, prior, placement, field, settings, device, within=within):
         fitted, losses, iterations = inner.result, inner.losses, inner.number
         watch.lap(inner.stage)
         preview = None

@@ -33,6 +33,11 @@ class Settings:
         "strict": folds are repaired and the mask is carried along the deformation by simple points, so that its topology is the
         prior's. "report": the mask is where the warped signed distance is positive, and its topology is only counted. "off":
         as "report", and a wrong topology is not a failure.
+    reach : float
+        The Chan-Vese energy takes its means over this share of the template's mean half-size around each voxel; 0 for the whole
+        region, as the energy was published. Only where the organ is said to lie in a box.
+    outside_weight : float
+        Weight of the share of the mask that leaves that box.
     jacobian_weight : float
         Weight of the mean ReLU-Jacobian against the Chan-Vese energy.
     laplacian_weight : float
@@ -45,8 +50,10 @@ class Settings:
     device: str = "auto"
     seed: int = 0
     certify: Certify = "strict"
+    reach: float = 0.35
+    outside_weight: float = 1.0
     jacobian_weight: float = 10.0
-    laplacian_weight: float = 0.01
+    laplacian_weight: float = 0.1
 
     def __post_init__(self) -> None:
         for name, value, known in (
