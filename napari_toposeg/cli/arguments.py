@@ -208,7 +208,7 @@ class Where:
         else:
             return place_in_image(prior, frame, axis=self.axis), frame.box
         margin = default_margin(frame, box) if self.margin is None else self.margin
-        return placement, clip_box(grow_box(box, margin / volume.spacing), volume.shape)
+        return placement, clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
 
 
 def _mask_and_box(text: str, volume: Volume) -> tuple[NDArray[np.bool_], Box]:

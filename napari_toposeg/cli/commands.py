@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,8 @@ from tyro.conf import Positional, arg
 
 from napari_toposeg.cli.arguments import check_outputs, choose_prior, mask_endings
 from napari_toposeg.errors import ToposegError
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 def betti(
@@ -43,7 +47,7 @@ def betti(
         )
     voxels, _ = read_mask(path, label=label if given is None else given)
     connectivity = check_connectivity(connectivity, voxels.ndim)
-    numbers = betti_numbers(voxels, connectivity)
+    numbers = betti_numbers(voxels, connectivity=connectivity)
     if json:
         print_json({f"b{dimension}": number for dimension, number in enumerate(numbers)})
     else:
@@ -153,15 +157,21 @@ def open_application(
     from importlib.util import find_spec
 
     if image is not None:
-        from napari_toposeg.formats import read_volume
+        from napari_toposeg.formats.paths import existing_file
 
-        # Refused here, in one sentence, instead of in the window.
-        read_volume(image)
+        existing_file(image)
     if any(find_spec(name) is None for name in ("napari", "qtpy")):
         raise ToposegError(
             "napari is not installed.",
             why="The command line does without it, the window does not.",
             todo='Install it with: pip install "napari-toposeg[app]"',
+        )
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
+        # Qt would abort the whole process, with advice about its plugins.
+        raise ToposegError(
+            "There is no screen to open a window on.",
+            why="Neither DISPLAY nor WAYLAND_DISPLAY is set.",
+            todo="Run it in a desktop session, through ssh -X, or under xvfb-run.",
         )
     from napari_toposeg.docks.launch import open_application as show
 

@@ -34,7 +34,7 @@ Exit codes:
   3  a defect of the program
   130  stopped by Ctrl-C; nothing half-written is left"""
 
-_COMMANDS = {
+_COMMANDS: dict[str, Any] = {
     "segment": segment,
     "betti": betti,
     "certify": certify,

@@ -25,7 +25,8 @@ _MASK, _TEMPLATE, _FOLD = "#f5a300", "#4fb3ef", "#d400d4"
 _ENDS = (("L", "R"), ("P", "A"), ("F", "H"))
 _SURROUNDINGS = 10.0  # mm shown round the mask and the template
 _VIEWS = {2: ((0, 1),), 3: ((0, 1), (0, 2), (1, 2))}
-_NAMES = {(0, 1): "axial", (0, 2): "coronal", (1, 2): "sagittal"}
+# Inches round the views and between them.
+_LEFT, _RIGHT, _BELOW, _ABOVE, _GAP = 0.3, 0.95, 0.45, 0.5, 0.12
 
 
 @dataclass(frozen=True)
@@ -53,78 +54,77 @@ def draw(result: Segmentation, truth: NDArray[np.bool_], path: Path) -> None:
     path : Path
         .png; appears whole or not at all.
     """
+    from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    volume = result.volume
     arrays = _arrays(result, truth)
     cuts = _cuts(arrays["truth"])
-    spacing = volume.spacing
-    sizes = [(arrays["image"].shape[cut.across] * spacing[cut.across]) for cut in cuts]
-    heights = [(arrays["image"].shape[cut.up] * spacing[cut.up]) for cut in cuts]
-    # Every view in one scale: as wide as its millimetres, in two rows.
-    scale = 9.6 / sum(sizes) if volume.ndim == 3 else 4.6 / sum(sizes)
-    figure = Figure(figsize=(sum(sizes) * scale + 1.5, 2 * max(heights) * scale + 1.5), facecolor="white")
+    spacing = result.volume.spacing
+    extents = spacing * arrays["image"].shape  # mm
+    # Every view in one scale, in two rows of which the higher view sets the height.
+    widths = [float(extents[cut.across]) for cut in cuts]
+    inches = (10.0 if len(cuts) > 1 else 5.0) / sum(widths)
+    height = inches * float(max(extents[cut.up] for cut in cuts))
+    across = sum(widths) * inches + _GAP * (len(cuts) - 1)
+    size = (_LEFT + across + _RIGHT, _BELOW + 2 * height + _GAP + _ABOVE)
+    figure = Figure(figsize=size, facecolor="white")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(
-        2,
-        len(cuts) + 1,
-        width_ratios=[*sizes, 0.035 * sum(sizes)],
-        wspace=0.06,
-        hspace=0.12,
-        left=0.03,
-        right=0.93,
-        top=1 - 0.75 / figure.get_figheight(),
-        bottom=0.4 / figure.get_figheight(),
-    )
+
+    def place(left: float, bottom: float, width: float, tall: float) -> Axes:
+        return figure.add_axes((left / size[0], bottom / size[1], width / size[0], tall / size[1]))
+
     # Symmetric in the logarithm: half the size is as far from 1 as twice the size.
     seen = arrays["jacobian"][arrays["jacobian"] > 0]
-    most = float(np.clip(np.exp(np.abs(np.log(np.percentile(seen, (0.5, 99.5)))).max()), 1.5, 8.0))
-    colours: Any = None
-    for column, cut in enumerate(cuts):
-        upper, lower = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
-        aspect = spacing[cut.up] / spacing[cut.across]
-        grey = np.percentile(arrays["image"], (0.5, 99.8))
-        upper.imshow(cut.of(arrays["image"]), cmap="gray", vmin=grey[0], vmax=grey[1], origin="lower", aspect=aspect)
-        colours = lower.imshow(
-            cut.of(arrays["jacobian"]),
-            cmap="RdBu_r",
-            norm=LogNorm(1 / most, most),
-            origin="lower",
-            aspect=aspect,
-            interpolation="nearest",
-        )
-        colours.cmap.set_bad(_FOLD)
+    most = float(np.clip(np.exp(np.abs(np.log(np.percentile(seen, (1, 99)))).max()), 1.5, 8.0))
+    shades = colormaps["RdBu_r"].with_extremes(bad=_FOLD)
+    darkest, brightest = np.percentile(arrays["image"], (0.5, 99.8))
+    left = _LEFT
+    for cut, width in zip(cuts, widths, strict=True):
+        tall = inches * float(extents[cut.up])
+        middle = (height - tall) / 2.0
+        upper = place(left, _BELOW + height + _GAP + middle, width * inches, tall)
+        lower = place(left, _BELOW + middle, width * inches, tall)
+        left += width * inches + _GAP
+        shown: dict[str, Any] = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+        upper.imshow(cut.of(arrays["image"]), cmap="gray", vmin=darkest, vmax=brightest, **shown)
+        map_ = lower.imshow(cut.of(arrays["jacobian"]), cmap=shades, norm=LogNorm(1 / most, most), **shown)
         upper.contour(cut.of(arrays["template"]), [0.0], colors=_TEMPLATE, linestyles="dashed", linewidths=1.4)
         upper.contour(cut.of(arrays["mask"]), [0.5], colors=_MASK, linewidths=1.6)
         lower.contour(cut.of(arrays["mask"]), [0.5], colors="black", linewidths=1.0)
-        if volume.ndim == 3:
-            upper.set_title(_NAMES[cut.across, cut.up], fontsize=10, color="0.3", pad=4)
         for axes in (upper, lower):
             _label_ends(axes, cut)
-    bar = figure.colorbar(colours, cax=figure.add_subplot(grid[1, -1]))
+    bar = figure.colorbar(map_, cax=place(_LEFT + across + 0.15, _BELOW, 0.16, height), extend="both")
     ticks = [tick for tick in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8) if 1 / most <= tick <= most]
     bar.set_ticks(ticks, labels=[f"1/{round(1 / tick)}" if tick < 1 else f"{tick:.0f}" for tick in ticks])
     bar.ax.minorticks_off()
     bar.set_label("Jacobian determinant", fontsize=9)
     lines = [
-        Line2D([], [], color=_TEMPLATE, linestyle="dashed", linewidth=1.4, label="template, as placed and scaled"),
+        Line2D([], [], color=_TEMPLATE, linestyle="dashed", linewidth=1.4, label="template, after the affine stage"),
         Line2D([], [], color=_MASK, linewidth=1.6, label="segmentation"),
     ]
-    figure.legend(handles=lines, loc="lower left", ncols=2, frameon=False, fontsize=9, bbox_to_anchor=(0.02, 0.0))
-    figure.text(0.03, 1 - 0.30 / figure.get_figheight(), _title(result), fontsize=11, va="center")
+    figure.legend(
+        handles=lines,
+        loc="center left",
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+        borderpad=0.0,
+        borderaxespad=0.0,
+        bbox_to_anchor=(_LEFT / size[0], 0.5 * _BELOW / size[1]),
+    )
+    figure.text(_LEFT / size[0], 1 - 0.5 * _ABOVE / size[1], _title(result), fontsize=11, va="center")
     with replacing(path) as part:
         figure.savefig(part, dpi=140)
 
 
 def _title(result: Segmentation) -> str:
     certificate = result.certificate
-    right = "the prior's topology" if certificate.topology_ok else "NOT the prior's topology"
-    return (
-        f"{result.prior.title}: {betti_sentence(certificate.betti_mask)} - {right}, {certificate.folding_voxels} folds"
-    )
+    counted = f"{result.prior.title}: {betti_sentence(certificate.betti_mask)}"
+    right = "as the prior" if certificate.topology_ok else "NOT as the prior"
+    return f"{counted} ({right}); {certificate.folding_voxels} folds"
 
 
 def _arrays(result: Segmentation, truth: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
@@ -134,7 +134,7 @@ def _arrays(result: Segmentation, truth: NDArray[np.bool_]) -> dict[str, NDArray
     template = signed_distance(result.prior, result.placement, volume.frame).numpy()
     box = box_of(mask | truth | (template > 0))
     assert box is not None  # the template alone has voxels
-    shown = box_slices(clip_box(grow_box(box, _SURROUNDINGS / volume.spacing), volume.shape))
+    shown = box_slices(clip_box(grow_box(box, list(_SURROUNDINGS / volume.spacing)), volume.shape))
     frame = result.displacement.frame
     start = np.round(frame.index_in(volume.frame)[: volume.ndim, 3]).astype(int)
     place = tuple((int(low), int(low) + size) for low, size in zip(start, frame.shape, strict=True))

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from napari_toposeg.steps import Step, Steps
 
@@ -137,19 +136,20 @@ def _bar(console: Console) -> Iterator[Callable[[Step[Any]], None]]:
         BarColumn(bar_width=30),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[losses]}", style="dim"),
+        TextColumn("{task.fields[loss]}", style="dim"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("prepare".ljust(_STAGE_WIDTH), total=None, losses="")
+        task = progress.add_task("prepare".ljust(_STAGE_WIDTH), total=None, loss="")
 
         def show(step: Step[Any]) -> None:
-            losses = Text("  ".join(f"{name} {value:.3g}" for name, value in step.losses.items()))
+            # One number: the terms, all of them, are in the report, and would squeeze the bar.
+            loss = f"loss {step.losses['total']:.4f}" if "total" in step.losses else ""
             progress.update(
                 task,
                 completed=step.number,
                 total=step.total,
                 description=step.stage.ljust(_STAGE_WIDTH),
-                losses=losses.plain,
+                loss=loss,
             )
 
         yield show

@@ -74,8 +74,8 @@ def show_segmentation(result: Segmentation, written: Sequence[Path], extra: Mapp
     for name, value in (extra or {}).items():
         table.add_row(name, value)
     table.add_row("time", f"{result.seconds['total']:.1f} s on {result.device}, {result.iterations} iterations")
-    table.add_row("written", "\n".join(str(path) for path in written))
     results().print(table)
+    _show_written(written)
 
 
 def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None) -> None:
@@ -91,8 +91,17 @@ def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None
         "changed",
         f"{found.changed_voxels} voxels, {changed_percent(found):.2f} % of {found.foreground_voxels}",
     )
-    table.add_row("written", str(written) if written else "nothing; -o FIXED writes the corrected mask")
     results().print(table)
+    if written is None:
+        results().print("Nothing was written; -o FIXED writes the corrected mask.", style="dim")
+    else:
+        _show_written([written])
+
+
+def _show_written(paths: Sequence[Path]) -> None:
+    """A line for each file; not broken to the terminal's width, so that it can be copied."""
+    for path in paths:
+        results().print(Text.assemble(("wrote ", "dim"), str(path)), soft_wrap=True)
 
 
 def changed_percent(found: CertifiedMask) -> float:
