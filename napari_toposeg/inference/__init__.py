@@ -6,6 +6,7 @@ from napari_toposeg.inference.grids import default_margin, field_box
 from napari_toposeg.inference.segment import segment
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.warm_up import warm_up
 
 __all__ = [
     "CertifiedMask",
@@ -17,4 +18,5 @@ __all__ = [
     "default_margin",
     "field_box",
     "segment",
+    "warm_up",
 ]

@@ -38,6 +38,8 @@ class Prior:
         Whether one axis differs from the others (ring, tube, cylinder): the last of the unit box, turned by a placement.
     extent : tuple of float or None
         Half-sizes of the shape in its unit box where it does not fill it (a ring is flat). Default: all 1.
+    drawn_stretch : tuple of float or None
+        How it is stretched in pictures, where its unit shape would look like another's (an ellipse like a disk).
     """
 
     name: str
@@ -48,6 +50,7 @@ class Prior:
     keeps_proportions: bool = False
     has_axis: bool = False
     extent: tuple[float, ...] | None = None
+    drawn_stretch: tuple[float, ...] | None = None
 
     @property
     def ndim(self) -> int:

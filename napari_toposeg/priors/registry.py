@@ -23,7 +23,6 @@ def builtin_priors() -> tuple[Prior, ...]:
     for name in _ORDER:
         text = files("napari_toposeg.resources").joinpath("priors", f"{name}.json").read_text(encoding="utf-8")
         definition = json.loads(text)
-        extent = definition.get("extent")
         priors.append(
             Prior(
                 name=definition["name"],
@@ -33,10 +32,15 @@ def builtin_priors() -> tuple[Prior, ...]:
                 signed_distance=partial(SHAPES[definition["shape"]], **definition["parameters"]),
                 keeps_proportions=definition["keeps_proportions"],
                 has_axis=definition["has_axis"],
-                extent=None if extent is None else tuple(extent),
+                extent=_tuple(definition.get("extent")),
+                drawn_stretch=_tuple(definition.get("drawn_stretch")),
             )
         )
     return tuple(priors)
+
+
+def _tuple(numbers: list[float] | None) -> tuple[float, ...] | None:
+    return None if numbers is None else tuple(numbers)
 
 
 def prior_names() -> list[str]:

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import box_of, box_slices
 from napari_toposeg.priors.prior import Prior
-from napari_toposeg.topology import betti_numbers, snap
+from napari_toposeg.topology import betti_numbers, signed_distance, snap
 
 MEAN_SHAPE_SIZE = 64
 """Voxels along each axis of the unit box on which shapes are averaged."""
@@ -27,7 +26,7 @@ _BORDER = 3
 
 
 def signed_distance_of(mask: NDArray[Any], spacing: Sequence[float] | NDArray[Any]) -> NDArray[np.float32]:
-    """Signed distance to the boundary of a mask.
+    """Signed distance to the boundary of a mask, rather than to the voxels of the other kind.
 
     Parameters
     ----------
@@ -41,11 +40,8 @@ def signed_distance_of(mask: NDArray[Any], spacing: Sequence[float] | NDArray[An
     (*grid) float32
         Positive inside, in the unit of the spacing; zero half-way between the centres of inner and outer voxels.
     """
-    mask = np.asarray(mask, bool)
-    half = float(min(spacing)) / 2.0
-    inside = distance_transform_edt(mask, sampling=spacing)
-    outside = distance_transform_edt(~mask, sampling=spacing)
-    return np.where(mask, inside - half, half - outside).astype(np.float32)
+    between_centres = signed_distance(mask, tuple(float(step) for step in spacing))
+    return between_centres - np.copysign(np.float32(min(spacing) / 2.0), between_centres)
 
 
 def _sampled_distance(coordinates: Tensor, *, values: Tensor, half_sizes: Tensor) -> Tensor:

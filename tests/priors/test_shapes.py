@@ -80,4 +80,12 @@ def test_a_picture_shows_the_shape_on_a_clear_ground(prior) -> None:
     assert 0.1 < opaque.mean() < 0.9
     assert not opaque[0].any()
     assert not opaque[:, 0].any()
+    assert opaque[:, 6].any() or opaque[6].any()
     assert picture[opaque][:, :3].max() > 100
+
+
+def test_no_two_priors_look_alike() -> None:
+    pictures = [render(prior, 32) for prior in PRIORS]
+    for number, picture in enumerate(pictures):
+        for other in pictures[number + 1 :]:
+            assert np.abs(picture.astype(int) - other).max() > 60

@@ -42,8 +42,10 @@ def test_a_custom_template_is_a_distance_also_beyond_its_own_grid() -> None:
     placement = place_in_box(prior, frame, ((50, 90), (50, 90)))
     values = signed_distance(prior, placement, frame).numpy() * 20
     exact = signed_distance_of(values > 0, (1.0, 1.0))
-    assert np.abs(values - exact).max() < 4.0
     assert np.abs(values - exact)[45:95, 45:95].max() < 1.0
+    # Far away it is continued from the border of its grid: right within a sixth, and growing.
+    away = exact < -5
+    assert (np.abs(values - exact)[away] < 0.5 + 0.15 * np.abs(exact[away])).all()
 
 
 def test_betti_numbers_of_a_template_are_counted() -> None:
