@@ -126,6 +126,25 @@ def choose_prior(name: str | None, ndim: int, *, of: str = "image") -> Prior:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the organ is, in the volume's canonical voxels.
+
+    Attributes
+    ----------
+    placement : Placement
+        Where the template begins.
+    region : Box
+        What is looked at.
+    within : Box or None
+        In which box the organ is said to lie, if anything is said.
+    """
+
+    placement: Placement
+    region: Box
+    within: Box | None
+
+
+@dataclass(frozen=True)
 class Where:
     """How the user says where the organ is; at most one of the three is given.
 
@@ -178,14 +197,8 @@ class Where:
 
         return [Path(split_label(text)[0]) for text in (self.roi_from, self.place_from) if text is not None]
 
-    def place(self, prior: Prior, volume: Volume) -> tuple[Placement, Box]:
+    def place(self, prior: Prior, volume: Volume) -> Place:
         """Put the prior into the volume.
-
-        Returns
-        -------
-        placement : Placement
-        region : Box
-            What is to be looked at, in canonical voxels.
 
         Raises
         ------
@@ -206,9 +219,10 @@ class Where:
             mask, box = _mask_and_box(self.place_from, volume)
             placement = place_on_mask(prior, frame, mask, axis=self.axis)
         else:
-            return place_in_image(prior, frame, axis=self.axis), frame.box
+            return Place(place_in_image(prior, frame, axis=self.axis), frame.box, None)
         margin = default_margin(frame, box) if self.margin is None else self.margin
-        return placement, clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
+        region = clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
+        return Place(placement, region, None if box == frame.box else box)
 
 
 def _mask_and_box(text: str, volume: Volume) -> tuple[NDArray[np.bool_], Box]:

@@ -141,9 +141,12 @@ def segment_volume(
     from napari_toposeg.cli.running import compile_once, run
     from napari_toposeg.inference import segment as steps_of
 
-    placement, region = where.place(prior, volume)
+    place = where.place(prior, volume)
     compile_once(quiet=quiet)
-    return run(steps_of(volume, prior, placement=placement, region=region, settings=settings), quiet=quiet)
+    steps = steps_of(
+        volume, prior, placement=place.placement, region=place.region, within=place.within, settings=settings
+    )
+    return run(steps, quiet=quiet)
 
 
 def write_results(

@@ -56,7 +56,8 @@ def phantom(
     """Make an image of a deformed prior.
 
     The prior is put off the centre, turned, stretched and deformed by a random diffeomorphism. The image has a
-    texture, a bias field of some 25 %, objects as bright as the organ that do not touch it, blurred edges and Gaussian noise.
+    texture, a bias field of some 25 %, objects as bright as the organ that do not touch it, blurred edges and
+    Gaussian noise.
 
     Parameters
     ----------
@@ -212,7 +213,7 @@ def _distractors(mask: NDArray[np.bool_], frame: Frame, random: np.random.Genera
     found = np.zeros(frame.shape, bool)
     for _ in range(6):
         radius = extent * random.uniform(0.04, 0.08)
-        gap = extent * random.uniform(0.03, 0.08)
+        gap = extent * random.uniform(0.05, 0.12)
         candidates = np.argwhere(np.abs(distance - radius - gap) < frame.spacing.max())
         if len(candidates):
             centre = frame.world(candidates[random.integers(len(candidates))])
