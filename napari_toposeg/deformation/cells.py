@@ -159,23 +159,29 @@ def examine_cube(
     """The 3-D case of `examine`, given edges and the corners' determinants."""
     determinant = _least_of(corners)
     x, y, z = edges
-    # Squared lengths: of the longest edge along each axis, and of the mixed differences.
-    long_x, long_y, long_z = _longest(x), _longest(y), _longest(z)
-    bound = least + ROUNDING * np.sqrt(long_x * long_y * long_z)
+    bound = least + ROUNDING * np.sqrt(_longest(x) * _longest(y) * _longest(z))
     if not determinant > bound:
         return determinant, False
+    if determinant - greatest_dip(edges) > bound:
+        return determinant, True
+    bernstein_coefficients(edges, scratch[0])
+    return _decide(determinant, bound, scratch)
+
+
+@njit(cache=True, nogil=True)
+def greatest_dip(edges: tuple[Edges, Edges, Edges]) -> float:
+    """How far below a cube's least corner determinant a coefficient can lie, at most."""
+    x, y, z = edges
+    # Squared lengths: of the longest edge along each axis, and of the mixed differences.
+    long_x, long_y, long_z = _longest(x), _longest(y), _longest(z)
     mixed_xy = max(_apart(x[0], x[2]), _apart(x[1], x[3]))
     mixed_xz = max(_apart(x[0], x[1]), _apart(x[2], x[3]))
     mixed_yz = max(_apart(y[0], y[1]), _apart(y[2], y[3]))
-    dip = 0.5 * (
+    return 0.5 * (
         np.sqrt(long_x * mixed_xy * mixed_xz)
         + np.sqrt(long_y * mixed_xy * mixed_yz)
         + np.sqrt(long_z * mixed_xz * mixed_yz)
     )
-    if determinant - dip > bound:
-        return determinant, True
-    bernstein_coefficients(edges, scratch[0])
-    return _decide(determinant, bound, scratch)
 
 
 @njit(cache=True, nogil=True)

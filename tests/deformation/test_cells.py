@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_toposeg.deformation import jacobian_map
-from napari_toposeg.deformation.cells import bernstein_coefficients, cube_edges
+from napari_toposeg.deformation.cells import bernstein_coefficients, cube_edges, greatest_dip
 
 cells = arrays(np.float32, (3, 2, 2, 2), elements=st.floats(-0.625, 0.625, width=32))
 squares = arrays(np.float32, (2, 2, 2), elements=st.floats(-0.75, 0.75, width=32))
@@ -64,16 +64,15 @@ def test_the_27_coefficients_are_the_determinant(values, point):
     assert np.isclose(value, float(exact_determinant(values, point)), atol=1e-10)
 
 
-@given(values=cells)
-@settings(max_examples=200, deadline=None)
-def test_no_coefficient_lies_further_below_the_corners_than_the_quick_test_allows(values):
-    edges = cube_edges(values.reshape(3, 8), 0, 4, 2)
+def test_no_coefficient_lies_further_below_the_corners_than_the_quick_test_allows():
+    generator = np.random.default_rng(0)
     coefficients = np.empty((3, 3, 3))
-    bernstein_coefficients(edges, coefficients)
-    x, y, z = (np.array(along) for along in edges)
-    length_x, length_y, length_z = (np.linalg.norm(along, axis=1).max() for along in (x, y, z))
-    mixed_xy = max(np.linalg.norm(x[2] - x[0]), np.linalg.norm(x[3] - x[1]))
-    mixed_xz = max(np.linalg.norm(x[1] - x[0]), np.linalg.norm(x[3] - x[2]))
-    mixed_yz = max(np.linalg.norm(y[1] - y[0]), np.linalg.norm(y[3] - y[2]))
-    dip = 0.5 * (length_x * mixed_xy * mixed_xz + length_y * mixed_xy * mixed_yz + length_z * mixed_xz * mixed_yz)
-    assert coefficients.min() >= coefficients[::2, ::2, ::2].min() - dip - 1e-9
+    shares = []
+    for _ in range(3000):
+        edges = cube_edges((0.5 * generator.normal(size=(3, 8))).astype(np.float32), 0, 4, 2)
+        bernstein_coefficients(edges, coefficients)
+        dip = coefficients[::2, ::2, ::2].min() - coefficients.min()
+        shares.append(dip / greatest_dip(edges))
+    assert max(shares) <= 1.0
+    # And it is no wild guess: some come near.
+    assert max(shares) > 0.1

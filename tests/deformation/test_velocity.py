@@ -63,7 +63,8 @@ def test_an_integrated_velocity_does_not_fold_where_the_velocity_itself_would(gr
     assert jacobian_map(integrate(torch.from_numpy(velocity)[None])[0].numpy()).folding == 0
 
 
-@pytest.mark.parametrize("grid", [(32, 40), (14, 16, 18)])
+# 41 * (1 / 41) is not 1 in float32.
+@pytest.mark.parametrize("grid", [(42, 30), (14, 16, 42)])
 def test_the_border_stays_exactly_where_it_is(grid):
     generator = torch.Generator().manual_seed(0)
     velocity = 3 * torch.randn(2, len(grid), *grid, generator=generator) * border_window(grid)
