@@ -22,6 +22,8 @@ from napari_toposeg.volume import Volume
 MAPPED_FROM = 2**30
 """Bytes of uncompressed voxels from which a file is mapped, not read: a region of it can then be opened at once."""
 
+# gzip answers a request with bytes as long as it, and copies those: a whole volume would be held three times.
+_PIECE = 2**18
 _MILLIMETRES = {1: 1e3, 3: 1e-3}
 _BROKEN = (ImageFileError, HeaderDataError, HeaderTypeError, OSError, EOFError, zlib.error, ValueError, KeyError)
 
@@ -124,8 +126,10 @@ class NiftiFile:
         size = int(np.prod(shape)) * self.dtype.itemsize
         offset = self.image.dataobj.offset
         compressed = self.path.suffix.lower() == ".gz"
+        blocks = int(np.prod(self.shape[3:]))
+        number = -1
         try:
-            self._check_length(offset + size * int(np.prod(self.shape[3:])), compressed)
+            self._check_length(offset + size * blocks, compressed)
             with self.image.file_map["image"].get_prepare_fileobj("rb") as stream:
                 for number in numbers:
                     start = offset + number * size
@@ -136,8 +140,9 @@ class NiftiFile:
                         array = np.empty(shape, self.dtype, order="F")
                         _fill(array.reshape(-1, order="F").view(np.uint8), stream)
                     yield array if self.dtype.isnative else array.astype(self.dtype.newbyteorder("="))
-                # At its end a compressed file is checked against its sum.
-                stream.read(1)
+                # A compressed file is checked against its sum only where it is read to its very end.
+                while compressed and number == blocks - 1 and stream.read(_PIECE):
+                    pass
         except _BROKEN as error:
             raise _unreadable(self.path, error) from error
 
@@ -151,7 +156,7 @@ class NiftiFile:
 def _fill(target: NDArray[np.uint8], stream: Any) -> None:
     filled = 0
     while filled < len(target):
-        count = stream.readinto(target[filled:])
+        count = stream.readinto(target[filled : filled + _PIECE])
         if not count:
             raise EOFError(f"The file ends after {filled} of {len(target)} bytes of voxels")
         filled += count

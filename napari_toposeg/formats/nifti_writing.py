@@ -96,8 +96,7 @@ def header_for(volume: Volume, dtype: np.dtype[Any]) -> Any:
     """
     origin = volume.stored.header
     header = _single_file(origin.header) if isinstance(origin, NiftiOrigin) else _new_header(volume)
-    # A new list: a copied header shares the one of its source.
-    header.extensions = type(header.extensions)()
+    header.extensions.clear()
     header["vox_offset"] = 0
     header["intent_code"] = 0
     for field in ("intent_p1", "intent_p2", "intent_p3"):

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from napari_toposeg.formats.nifti_reading import read_nifti
 from napari_toposeg.formats.nifti_writing import write_nifti_image, write_nifti_mask
-from napari_toposeg.formats.paths import ENDINGS, NIFTI_ENDINGS, PICTURE_ENDINGS, split_ending, unknown_ending
+from napari_toposeg.formats.paths import (
+    ENDINGS,
+    NIFTI_ENDINGS,
+    PICTURE_ENDINGS,
+    existing_file,
+    split_ending,
+    unknown_ending,
+)
 from napari_toposeg.formats.pictures import read_picture, write_picture
 from napari_toposeg.volume import Volume
 
@@ -41,6 +48,7 @@ def read_volume(path: str | os.PathLike[str], frame_number: int | None = None) -
         return read_nifti(path, frame_number=frame_number)
     if ending in PICTURE_ENDINGS:
         return read_picture(path, frame_number=frame_number)
+    existing_file(path)
     raise unknown_ending(path, ENDINGS)
 
 
