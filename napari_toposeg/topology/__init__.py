@@ -1,0 +1,39 @@
+"""Digital topology: Betti numbers, simple points, homotopic snap and correction, and the certificate."""
+
+from __future__ import annotations
+
+from napari_toposeg.topology.betti import betti_numbers, euler_characteristic
+from napari_toposeg.topology.certificate import Certificate, certify
+from napari_toposeg.topology.compiled import warm_up
+from napari_toposeg.topology.components import count_components, fill_cavities, largest_components
+from napari_toposeg.topology.connectivity import (
+    check_connectivity,
+    default_connectivity,
+    dual_connectivity,
+    touches_at_corners,
+)
+from napari_toposeg.topology.correction import Correction, correct
+from napari_toposeg.topology.distance import signed_distance
+from napari_toposeg.topology.homotopy import path_snap, snap
+from napari_toposeg.topology.simple_points import simple_points
+
+__all__ = [
+    "Certificate",
+    "Correction",
+    "betti_numbers",
+    "certify",
+    "check_connectivity",
+    "correct",
+    "count_components",
+    "default_connectivity",
+    "dual_connectivity",
+    "euler_characteristic",
+    "fill_cavities",
+    "largest_components",
+    "path_snap",
+    "signed_distance",
+    "simple_points",
+    "snap",
+    "touches_at_corners",
+    "warm_up",
+]

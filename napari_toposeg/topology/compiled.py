@@ -1,0 +1,26 @@
+"""The room's compiled kernels, made ready before a person has to wait for them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_toposeg.topology.betti import betti_numbers
+from napari_toposeg.topology.components import fill_cavities, largest_components
+from napari_toposeg.topology.distance import signed_distance
+from napari_toposeg.topology.homotopy import snap
+from napari_toposeg.topology.simple_points import simple_points
+
+
+def warm_up() -> None:
+    """Compile every kernel of this room, or load it from the cache of an earlier run.
+
+    Call it in the compute thread when the application starts, never in the window's thread. Each kernel has one
+    specialisation only, for 2-D and 3-D and all connectivities, so that nothing is compiled later.
+    """
+    for shape in ((5, 5), (5, 5, 5)):
+        mask = np.ones(shape, np.bool_)
+        betti_numbers(mask)
+        largest_components(mask)
+        fill_cavities(mask)
+        simple_points(mask)
+        snap(mask, signed_distance(mask) - 2)
