@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 
 from napari_toposeg.deformation.cells import HALVINGS, examine
 from napari_toposeg.deformation.regularity import flat_field
+from napari_toposeg.deformation.velocity import border_window
 from napari_toposeg.errors import ToposegError
 
 _PATIENCE = 4
 """Sweeps for which a cell may stay folded before the region that is relaxed round it grows by a voxel."""
+
+_STALL = 24
+"""Sweeps without a new least number of folding cells after which relaxation gives up."""
+
+_WIDEST = 16.0
+"""Widest Gaussian, in voxels."""
 
 _SHRINK = 0.85
 """Factor of the displacement at each try of the last resort."""
@@ -36,6 +43,8 @@ class Unfolded:
         Rounds of local relaxation.
     smoothings : int
         Rounds of local Gaussian smoothing, which come where relaxation does not do; usually 0.
+    held : bool
+        Whether the border had to be made the identity, because the deformation folded there.
     scale : float
         What the whole displacement was multiplied by in the last resort; usually 1.
     remaining : int
@@ -47,6 +56,7 @@ class Unfolded:
     moved_voxels: int
     sweeps: int
     smoothings: int
+    held: bool
     scale: float
     remaining: int
 
@@ -67,8 +77,8 @@ def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) 
     Returns
     -------
     Unfolded
-        Its values pass the strict test of `jacobian_map` in every cell. Voxels on the border of the grid never move,
-        unless the last resort is reached with a border that is not the identity.
+        Its values pass the strict test of `jacobian_map` in every cell. Where the border of the grid is the identity
+        it stays so, exactly; any other border stays as it is unless the deformation folds there and `held` says so.
 
     Raises
     ------
@@ -85,8 +95,10 @@ def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) 
     of folded cells, in .1, .15 and .3 s; smoothing the whole field kept .975, .958 and .933, and descending along the
     gradient was 300 times slower.
 
-    If that does not end, the displacement is blended near the folds with its own Gaussian smoothing, wider each time;
-    and in the last resort all of it is scaled down, which makes any displacement regular in the end.
+    If that does not end, the displacement is blended near the folds with its own Gaussian smoothing, wider each time.
+    If the border is not the identity and folds, no voxel that may move can mend it: the displacement is then brought
+    to zero over the outer four voxels (`border_window`) and repaired again. In the last resort all of it is scaled
+    down, which makes any displacement regular in the end.
     """
     if least >= 1.0:
         raise ValueError(f"least must be below 1, not {least}")
@@ -98,15 +110,58 @@ def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) 
             todo="Lower the learning rate, or check the image for values that are not finite.",
         )
     grid = values.shape[1:]
-    strides = np.array([int(np.prod(grid[axis + 1 :])) for axis in range(len(grid))], np.int64)
+    strides = _strides(grid)
     is_cell, is_free = _cells_and_free_voxels(grid)
     folded = _folding(field, strides, is_cell, 0.0)
     repaired = int(folded.size)
     if repaired == 0:
         given = np.asarray(values, np.float32)
-        return Unfolded(given, 0, 0, 0, 0, 1.0, 0)
+        return Unfolded(given, 0, 0, 0, 0, False, 1.0, 0)
     original = field
     field = field.copy()
+    sweeps, smoothings, folded = _repair(field, grid, folded, least, iterations)
+    border = ~is_free
+    held = False
+    if folded.size and field[:, border].any():
+        held = True
+        field *= border_window(grid).numpy().reshape(-1)
+        more_sweeps, more_smoothings, folded = _repair(
+            field, grid, _folding(field, strides, is_cell, 0.0), least, iterations
+        )
+        sweeps += more_sweeps
+        smoothings += more_smoothings
+    scale = 1.0
+    smoothed = field
+    while folded.size:
+        scale *= _SHRINK
+        field = smoothed * np.float32(scale)
+        folded = _folding(field, strides, is_cell, 0.0)
+    moved = int(np.count_nonzero((field != original).any(axis=0)))
+    return Unfolded(
+        values=field.reshape(values.shape),
+        repaired_cells=repaired,
+        moved_voxels=moved,
+        sweeps=sweeps,
+        smoothings=smoothings,
+        held=held,
+        scale=scale,
+        remaining=int(folded.size),
+    )
+
+
+def _repair(
+    field: NDArray[np.float32], grid: tuple[int, ...], folded: NDArray[np.int64], least: float, iterations: int
+) -> tuple[int, int, NDArray[np.int64]]:
+    """Relax and, where that does not do, smooth a flat field in place; its border stays.
+
+    Returns
+    -------
+    sweeps, smoothings, folded : int, int, (number,) int64
+        What was done, and the cells that still fold.
+    """
+    strides = _strides(grid)
+    is_cell, is_free = _cells_and_free_voxels(grid)
+    border_moves = bool(field[:, ~is_free].any())
     sizes = np.array(grid, np.int64)
     sweeps = smoothings = 0
     width = 2.0
@@ -116,20 +171,21 @@ def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) 
         if folded.size:
             # Some of these may exceed 0 and not `least`.
             folded = _folding(field, strides, is_cell, 0.0)
-        if folded.size == 0 or width > max(grid) / 4:
-            break
-        _smooth_near(field.reshape(-1, *grid), np.stack(np.unravel_index(folded, grid)), width)
+        if folded.size == 0 or width > min(max(grid) / 4, _WIDEST):
+            return sweeps, smoothings, folded
+        cells = np.stack(np.unravel_index(folded, grid))
+        at_border = ((cells == 0) | (cells == sizes[:, None] - 2)).any(axis=0)
+        if border_moves and at_border.any():
+            return sweeps, smoothings, folded
+        _smooth_near(field.reshape(-1, *grid), cells, width)
         folded = _folding(field, strides, is_cell, 0.0)
         smoothings += 1
         width *= 2.0
-    scale = 1.0
-    smoothed = field
-    while folded.size:
-        scale *= _SHRINK
-        field = smoothed * np.float32(scale)
-        folded = _folding(field, strides, is_cell, 0.0)
-    moved = int(np.count_nonzero((field != original).any(axis=0)))
-    return Unfolded(field.reshape(values.shape), repaired, moved, sweeps, smoothings, scale, int(folded.size))
+
+
+def _strides(grid: tuple[int, ...]) -> NDArray[np.int64]:
+    """Voxels from one neighbour to the next along each axis."""
+    return np.array([int(np.prod(grid[axis + 1 :])) for axis in range(len(grid))], np.int64)
 
 
 def _cells_and_free_voxels(grid: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -190,7 +246,7 @@ def _relax(
     least: float,
     iterations: int,
 ) -> tuple[int, NDArray[np.int64]]:
-    """Relax a field in place until no cell folds or the rounds are used up.
+    """Relax a field in place until no cell folds, the rounds are used up or no longer help.
 
     Returns
     -------
@@ -205,8 +261,12 @@ def _relax(
     is_listed = np.zeros(size, np.bool_)
     is_tested = np.zeros(size, np.bool_)
     age = np.zeros(size, np.uint16)
+    fewest = folded.size + 1
+    fewest_at = 0
     for sweep in range(iterations):
-        if folded.size == 0:
+        if folded.size < fewest:
+            fewest, fewest_at = folded.size, sweep
+        if folded.size == 0 or sweep - fewest_at > _STALL:
             return sweep, folded
         listed = 0
         for cell in folded:

@@ -80,15 +80,49 @@ def test_smoothing_unfolds_what_relaxation_was_not_let_to(grid, folded_field):
     assert result.sweeps == 0
 
 
-@pytest.mark.parametrize("grid", [(20, 20), (8, 9, 10), (2, 12), (2, 2, 6)])
-def test_a_border_that_folds_is_mended_by_scaling_and_the_result_says_so(grid):
+@pytest.mark.parametrize("grid", [(48, 48), (24, 26, 28)])
+def test_a_fold_on_a_border_that_moves_is_mended_by_holding_the_border(grid, random_field):
+    # Everything is shifted, and near one end two voxels of the border have changed places.
+    values = random_field(grid, smoothness=4.0, amplitude=1.0) + np.float32(1.5)
+    middle = tuple(size // 2 for size in grid[1:])
+    values[(-1, 0, *middle)] += 3.0
+
+    result = unfold(values)
+
+    assert result.held
+    assert result.scale == 1.0
+    assert jacobian_map(result.values).folding == 0
+    assert (result.values[:, border_of(grid)] == 0).all()
+    inner = (slice(None), *[slice(10, -10)] * len(grid))
+    assert (result.values[inner] == values[inner]).all()
+
+
+@pytest.mark.parametrize("grid", [(48, 48), (24, 26, 28)])
+def test_a_border_that_moves_and_does_not_fold_stays_as_it_is(grid, folded_field):
+    values = folded_field(grid, 0.01) + np.float32(1.5)
+    result = unfold(values)
+    assert jacobian_map(result.values).folding == 0
+    assert not result.held
+    assert (result.values[:, border_of(grid)] == 1.5).all()
+
+
+@pytest.mark.parametrize("grid", [(7, 6), (5, 6, 7)])
+def test_the_last_resort_scales_and_the_result_says_so(grid):
+    # Neither rounds of relaxation nor room for a Gaussian.
     values = np.random.default_rng(0).normal(size=(len(grid), *grid)).astype(np.float32)
-    result = unfold(values, iterations=8)
+    values[:, border_of(grid)] = 0.0
+    result = unfold(values, iterations=0)
     assert jacobian_map(result.values).folding == 0
     assert 0 < result.scale < 1
-    assert result.remaining == 0
-    border = border_of(grid)
-    np.testing.assert_allclose(result.values[:, border], values[:, border] * np.float32(result.scale), rtol=1e-6)
+    assert not result.held
+    np.testing.assert_allclose(result.values, values * np.float32(result.scale), rtol=1e-6)
+
+
+@given(seed=st.integers(0, 10**6), grid=st.sampled_from([(2, 12), (2, 2, 6), (12, 13), (8, 8, 8)]))
+@settings(max_examples=20, deadline=None)
+def test_noise_on_the_border_too_ends_without_a_fold(seed, grid):
+    values = 2 * np.random.default_rng(seed).normal(size=(len(grid), *grid)).astype(np.float32)
+    assert jacobian_map(unfold(values).values).folding == 0
 
 
 def test_a_field_that_is_not_finite_is_refused_in_a_sentence():
