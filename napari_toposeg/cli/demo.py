@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
 from tyro.conf import arg
 
 from napari_toposeg.cli.arguments import Where, check_folder
@@ -47,6 +45,7 @@ def demo(
     from napari_toposeg.cli.segment import exit_code, segment_volume, write_results
     from napari_toposeg.cli.show import print_json, show_segmentation
     from napari_toposeg.data import phantom
+    from napari_toposeg.evaluation import dice
     from napari_toposeg.formats import complete_report, read_volume, write_image, write_mask
     from napari_toposeg.inference import Settings
 
@@ -67,7 +66,7 @@ def demo(
         say(f"      --field {field} --jacobian {jacobian} --report {report}")
     settings = Settings(device=device, seed=seed)
     result = segment_volume(volume, made.prior, Where(roi=roi), settings, quiet=quiet)
-    overlap = _dice(result.full_mask(), made.mask)
+    overlap = dice(result.full_mask(), made.mask)
     facts = {**result.report(), "dice": overlap}
     write_results(result, facts, mask, field=field, jacobian=jacobian, report=report)
     draw(result, made.mask, picture)
@@ -77,10 +76,6 @@ def demo(
         written = [image, truth, mask, field, jacobian, report, picture]
         show_segmentation(result, written, {"Dice": f"{overlap:.3f} against the phantom's own mask"})
     return exit_code(result)
-
-
-def _dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
 def _make_folder(folder: Path) -> None:
