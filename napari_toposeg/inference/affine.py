@@ -12,7 +12,9 @@ from napari_toposeg.inference.levels import Level
 from napari_toposeg.priors import Placement, Prior
 
 _RATE = 0.04
-_SOFTNESS = 1.5
+
+# Width of the soft boundary, as a share of the template's mean half-size.
+_SOFTNESS = 0.12
 
 # How firmly the template is held where it was placed: firmly in a box that a person drew, loosely where nobody said where.
 # On 12 + 12 real cases a loose hold (.02) in a drawn box lost what the box knew: Dice .33 -> .27 and .78 -> .51.
@@ -69,7 +71,7 @@ def affine_stage(
         source = torch.einsum("ij,j...->i...", inverse, offsets - moved.reshape(ndim, *[1] * ndim))
         distance = prior.signed_distance(torch.einsum("ij,j...->i...", linear, source))
         grown = torch.exp(stretch.mean())
-        mask = torch.sigmoid(distance * (size * grown / _SOFTNESS))[None, None]
+        mask = torch.sigmoid(distance * (grown / _SOFTNESS))[None, None]
         energy = level.explain(mask, reach)
         total = energy + hold * parameters.square().sum()
         if total.item() < least:

@@ -26,8 +26,10 @@ from napari_toposeg.volume import Volume
 _SHARES = (0.31, 0.23, 0.23, 0.23)
 _NODES = {2: (6, 12, 24), 3: (5, 9, 15)}
 
-# Width of the soft boundary at the start of each level, in voxels of its grid; halved during the level.
-_SOFTNESS = (1.5, 1.2, 0.9)
+# Width of the soft boundary at the start of each level, as a share of the template's mean half-size, and never less than
+# the voxels that follow; halved during the level. A width of 1.5 voxels for a ball of 5 told the fit nothing: it vanished.
+_SOFTNESS = (0.10, 0.07, 0.05)
+_LEAST_SOFTNESS = 0.6
 
 # Six steps err by .06 (2-D) and .11 (3-D) voxels against eleven; the strict test and the unfolding see what comes of it.
 _INTEGRATION_STEPS = 6
@@ -151,7 +153,7 @@ def _iterate(
     best: Tensor | None = None
     for number in range(stage.iterations):
         moved, regular = stage.displacement()
-        softness = stage.softness * (1.0 - 0.5 * number / stage.iterations)
+        softness = max(stage.softness * size, _LEAST_SOFTNESS) * (1.0 - 0.5 * number / stage.iterations)
         mask = soft_mask(prior, placement, level.frame, positions + moved[0], softness)
         energy = level.explain(mask, None if reach is None else reach * size)
         outside = level.outside(mask, template_volume)

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.deformation import Displacement, JacobianMap, jacobian_map, resize, unfold
+from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded, jacobian_map, resize, unfold
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, Frame, box_of, clip_box
 from napari_toposeg.inference.devices import choose_device
@@ -115,7 +115,7 @@ def segment(
     if fitted is None:
         raise ValueError("The fit gave nothing.")
     yield Step("unfold", total - 1, total, losses)
-    displacement, jacobian = _regular_field(fitted, field, settings)
+    displacement, jacobian, unfolded = _regular_field(fitted, field, settings)
     watch.lap("unfold")
     box = _support(volume, prior, placement, fitted, region)
     mask, certificate = _certified_mask(volume, prior, placement, fitted.placement, displacement, jacobian, box, settings)
@@ -133,6 +133,7 @@ def segment(
             mask=mask,
             displacement=displacement,
             jacobian=jacobian,
+            unfolded=unfolded,
             certificate=certificate,
             settings=settings,
             device=str(device),
@@ -148,15 +149,19 @@ def _numpy(fitted: Fitted) -> NDArray[np.float32]:
     return values
 
 
-def _regular_field(fitted: Fitted, field: Frame, settings: Settings) -> tuple[Displacement, JacobianMap]:
+def _regular_field(
+    fitted: Fitted, field: Frame, settings: Settings
+) -> tuple[Displacement, JacobianMap, Unfolded | None]:
     """The displacement on the image's own voxels (coarser only where they are too many), and without folds if strict."""
     grid = field if np.prod(field.shape) <= FIELD_VOXELS else working_frame(field, FIELD_VOXELS)
     values = resize(fitted.displacement.cpu(), grid.shape)[0].numpy()
     jacobian = jacobian_map(values)
+    unfolded = None
     if settings.certify == "strict" and jacobian.folding:
-        values = unfold(values).values
+        unfolded = unfold(values)
+        values = unfolded.values
         jacobian = jacobian_map(values)
-    return Displacement(values, grid), jacobian
+    return Displacement(values, grid), jacobian, unfolded
 
 
 def _support(volume: Volume, prior: Prior, placement: Placement, fitted: Fitted, region: Box) -> Box:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.deformation import Displacement, JacobianMap
+from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded
 from napari_toposeg.frame import Box, box_slices
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.priors import Placement, Prior
@@ -37,6 +37,8 @@ class Segmentation:
         The deformation of the placed template on to the organ: the mask is the template at x + u(x).
     jacobian : JacobianMap
         Its Jacobian determinant, on the same grid.
+    unfolded : Unfolded or None
+        What the unfolding did; None where nothing folded, or folds were to be left.
     certificate : Certificate
         Betti numbers of prior and mask, folds, repairs.
     settings : Settings
@@ -58,6 +60,7 @@ class Segmentation:
     mask: NDArray[np.bool_]
     displacement: Displacement
     jacobian: JacobianMap
+    unfolded: Unfolded | None
     certificate: Certificate
     settings: Settings
     device: str
@@ -94,6 +97,8 @@ class Segmentation:
             "objective": self.settings.objective,
             "moves": self.settings.moves,
             "certify": self.settings.certify,
+            "unfolded_cells": 0 if self.unfolded is None else self.unfolded.repaired_cells,
+            "unfolding_moved_voxels": 0 if self.unfolded is None else self.unfolded.moved_voxels,
             "mask_voxels": int(self.mask.sum()),
             "placement": self.placement.matrix.tolist(),
             "input": {

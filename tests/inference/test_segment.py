@@ -10,7 +10,8 @@ from napari_toposeg.data import phantom
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import box_of, clip_box, grow_box
 from napari_toposeg.inference import Segmentation, Settings, segment
-from napari_toposeg.priors import find_prior, place_in_box, place_in_image
+from napari_toposeg.inference.warping import warped_distance
+from napari_toposeg.priors import find_prior, place_in_box, place_in_image, template_mask
 from napari_toposeg.steps import Finish, Step, last
 from napari_toposeg.volume import Volume
 
@@ -84,10 +85,8 @@ def test_a_solid_phantom_keeps_the_prior_s_topology(name) -> None:
 
 def test_it_finds_the_organ_better_than_the_template_that_was_placed(segmented, solid) -> None:
     prior = find_prior("ball")
-    from napari_toposeg.priors import template_mask
-
     placed = template_mask(prior, place_in_box(prior, solid.volume.frame, box_of(solid.mask)), solid.volume.frame)
-    assert dice(segmented.full_mask(), solid.mask) > dice(placed, solid.mask) + 0.03
+    assert dice(segmented.full_mask(), solid.mask) > max(0.97, dice(placed, solid.mask))
 
 
 def test_the_deformation_is_the_identity_on_its_border(segmented) -> None:
@@ -98,8 +97,6 @@ def test_the_deformation_is_the_identity_on_its_border(segmented) -> None:
 
 
 def test_the_mask_is_where_the_warped_template_is_but_for_what_was_repaired(segmented) -> None:
-    from napari_toposeg.inference.warping import warped_distance
-
     grid = segmented.volume.frame.crop(segmented.box)
     plain = (
         warped_distance(
@@ -208,7 +205,7 @@ def test_a_tpsn_s_weights_can_move_instead_of_a_velocity(flat) -> None:
 
 
 def test_thick_slices_are_segmented_on_their_own_grid() -> None:
-    image = phantom("ball", (64, 64, 9), spacing=(1.0, 1.0, 8.0), seed=4)
+    image = phantom("ball", (64, 64, 16), spacing=(1.0, 1.0, 6.0), seed=4)
     result = in_its_box(image.volume, image.mask, "ellipsoid", QUICK, margin=1)
     assert gudhi_betti(result.full_mask()) == (1, 0, 0)
     assert result.displacement.frame.spacing == pytest.approx(image.volume.spacing)
