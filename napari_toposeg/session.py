@@ -7,9 +7,11 @@ run are emitted in the compute thread: connect a window to them with ``thread="m
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,8 @@ from psygnal import Signal, SignalGroup
 from napari_toposeg.backends import ComputeThread, Job
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import read_prior, read_volume, write_displacement, write_jacobian, write_mask, write_report
-from napari_toposeg.frame import Box, box_of, box_slices, clip_box, grow_box
-from napari_toposeg.inference import Segmentation, Settings, default_margin, field_box, segment
+from napari_toposeg.frame import Box, box_of, clip_box, grow_box
+from napari_toposeg.inference import Segmentation, Settings, default_margin, segment
 from napari_toposeg.priors import (
     Placement,
     Prior,
@@ -29,17 +31,34 @@ from napari_toposeg.priors import (
     place_on_mask,
     signed_distance,
 )
-from napari_toposeg.steps import Step
 from napari_toposeg.volume import Volume
 
 _logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """The placed template, for drawing it.
+
+    Attributes
+    ----------
+    box : Box
+        The part of the volume, in canonical voxels, that the template and two voxels around it take up; may be empty.
+    distance : (*box) float32
+        Signed distance to its surface there, in voxels; positive inside.
+    """
+
+    box: Box
+    distance: NDArray[np.float32]
 
 
 class SessionEvents(SignalGroup):
     """What a session tells.
 
-    `volume`, `prior`, `placement` and `settings` follow a change made by whoever called; `running`, `step`, `result` and `failed` come from
-    a run, in the compute thread.
+    `volume`, `prior`, `placement` and `settings` follow a change made by whoever called; `running`, `step`, `result` and
+    `failed` come from a run, in the compute thread.
     """
 
     volume = Signal(object)  # Volume or None
@@ -49,6 +68,7 @@ class SessionEvents(SignalGroup):
     running = Signal(bool)
     step = Signal(object)  # Step[Segmentation]
     result = Signal(object)  # Segmentation or None
+    edited = Signal(bool)  # whether the mask was changed by hand since
     failed = Signal(str)  # the sentence that a person reads
 
 
@@ -68,9 +88,15 @@ class Session:
         self._prior: Prior | None = None
         self._placement: Placement | None = None
         self._region: Box | None = None
+        self._within: Box | None = None
         self._settings = Settings()
         self._result: Segmentation | None = None
+        self._edited: NDArray[Any] | None = None
         self._job: Job[Segmentation] | None = None
+        # Set in the caller's thread, taken back in the compute thread: whose run it is decides, under the lock.
+        self._run: object | None = None
+        self._run_region: Box | None = None
+        self._lock = threading.Lock()
 
     # What there is
 
@@ -112,7 +138,17 @@ class Session:
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self._job is not None
+        return self._run is not None
+
+    @property
+    def preview_box(self) -> Box | None:
+        """The box, in canonical voxels, that the previews of the newest run cover."""
+        return self._run_region
+
+    @property
+    def edited(self) -> bool:
+        """Whether the result's mask was changed by hand since: its certificate then no longer holds."""
+        return self._edited is not None
 
     def priors(self) -> tuple[Prior, ...]:
         """The built-in priors that fit the volume's dimensions; all where there is no volume."""
@@ -205,7 +241,7 @@ class Session:
         volume, prior = self._ready()
         if mask.shape != volume.shape:
             raise ToposegError(
-                f"The mask has {' x '.join(map(str, mask.shape))} voxels and the image {' x '.join(map(str, volume.shape))}.",
+                f"The mask has the shape {mask.shape} and the image {volume.shape}.",
                 todo="Choose a mask on the image's own grid.",
             )
         placement = place_on_mask(prior, volume.frame, mask, axis=axis)
@@ -219,19 +255,56 @@ class Session:
         placement = place_in_image(prior, volume.frame, axis=axis)
         return self._place(placement, volume.frame.box, 0.0, lambda: self.place_in_image(axis=axis))
 
-    def outline(self) -> NDArray[np.float32] | None:
-        """(*volume.shape) float32 signed distance of the placed prior, in voxels, for drawing its outline; None if not placed.
-
-        Far from the template it is a negative constant.
-        """
-        if self._volume is None or self._prior is None or self._placement is None or self._region is None:
+    def outline(self) -> Outline | None:
+        """Where the placed prior's surface is; None if it is not placed. Not for a window's thread."""
+        volume, prior, placement = self._volume, self._prior, self._placement
+        if volume is None or prior is None or placement is None:
             return None
-        box = clip_box(self._region, self._volume.shape)
-        frame = self._volume.frame.crop(box)
-        values = signed_distance(self._prior, self._placement, frame).numpy() * self._placement.size_in(frame)
-        full = np.full(self._volume.shape, min(float(values.min()), -1.0), np.float32)
-        full[box_slices(box)] = values
-        return full
+        ndim = volume.ndim
+        to_index = np.linalg.inv(placement.unit_from(volume.frame))
+        half = np.array(prior.extent or (1.0,) * ndim)
+        reach = np.abs(to_index[:ndim, :ndim]) @ half + 2.0
+        centre = to_index[:ndim, 3]
+        box = clip_box(
+            tuple(
+                (int(np.floor(low)), int(np.ceil(high)) + 1)
+                for low, high in zip(centre - reach, centre + reach, strict=True)
+            ),
+            volume.shape,
+        )
+        if any(low >= high for low, high in box):
+            return Outline(box, np.zeros((0,) * ndim, np.float32))
+        frame = volume.frame.crop(box)
+        return Outline(box, signed_distance(prior, placement, frame).numpy() * np.float32(placement.size_in(frame)))
+
+    def later(
+        self,
+        work: Callable[[], Value],
+        then: Callable[[Value], None],
+        *,
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Do something in the compute thread, between the steps of a run; it makes no run stale.
+
+        Parameters
+        ----------
+        work : callable
+            What to do.
+        then : callable
+            Given what came of it, in the compute thread.
+        failed : callable, optional
+            Given the sentence where a `ToposegError` came of it. Default: `events.failed` says it.
+        """
+
+        def do() -> None:
+            try:
+                value = work()
+            except ToposegError as error:
+                (failed or self.events.failed.emit)(str(error))
+            else:
+                then(value)
+
+        self._compute.later(do)
 
     def run(self) -> None:
         """Segment the volume in the compute thread; `events` tell how it goes.
@@ -242,20 +315,31 @@ class Session:
             If there is no volume, prior or placement.
         """
         volume, prior = self._ready()
-        placement, region, settings = self._placement, self._region, self._settings
+        placement, region, within, settings = self._placement, self._region, self._within, self._settings
         if placement is None or region is None:
             raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
-        self._job = self._compute.start(
-            lambda: segment(volume, prior, placement=placement, region=region, settings=settings),
-            on_step=self.events.step.emit,
-            on_end=self._ended,
-        )
+        self._stop()
+        run = object()
+        with self._lock:
+            self._run = run
+        self._run_region = region
         self.events.running.emit(True)
+        self._job = self._compute.start(
+            lambda: segment(volume, prior, placement=placement, region=region, within=within, settings=settings),
+            on_step=self.events.step.emit,
+            on_end=lambda result, error: self._ended(run, result, error),
+        )
 
     def cancel(self) -> None:
         """Stop the run at its next step and keep the best result so far: it is certified and arrives as `result`."""
         if self._job is not None:
             self._job.finish()
+
+    def edit(self, mask: NDArray[Any]) -> None:
+        """Replace the mask by one changed by hand (*volume.shape): `save` writes that, and it is not certified."""
+        if self._result is not None:
+            self._edited = mask
+            self.events.edited.emit(True)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run's end (not in a window's thread); whether it came in time."""
@@ -280,12 +364,18 @@ class Session:
         Raises
         ------
         ToposegError
-            If there is no result, or a file cannot be written.
+            If there is no result, a file cannot be written, or a report is wanted of a mask that was edited since.
         """
-        result = self._result
+        result, edited = self._result, self._edited
         if result is None:
             raise ToposegError("There is no segmentation to save.", todo="Press Run first.")
-        write_mask(result.full_mask(), result.volume, mask)
+        if edited is not None and report is not None:
+            raise ToposegError(
+                "The report is not about this mask.",
+                why="The mask was edited by hand after it had been certified.",
+                todo="Save the mask without its report, or run again.",
+            )
+        write_mask(result.full_mask() if edited is None else edited != 0, result.volume, mask)
         if field is not None:
             write_displacement(result.displacement, result.volume, field)
         if jacobian is not None:
@@ -307,13 +397,13 @@ class Session:
             raise ToposegError("No prior is chosen.", todo="Choose the shape that the organ has.")
         return self._volume, self._prior
 
-    def _place(
-        self, placement: Placement, box: Box, margin: float | None, again: Callable[[], Any]
-    ) -> Placement:
+    def _place(self, placement: Placement, box: Box, margin: float | None, again: Callable[[], Any]) -> Placement:
         volume, _ = self._ready()
         if margin is None:
             margin = default_margin(volume.frame, box)
-        self._region = clip_box(grow_box(box, margin / volume.spacing), volume.shape)
+        self._region = clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
+        # The whole image is not a box that says where the organ lies.
+        self._within = None if box == volume.frame.box else box
         self._replace = again
         self._set_placement(placement)
         return placement
@@ -326,21 +416,35 @@ class Session:
 
     def _set_result(self, result: Segmentation | None) -> None:
         self._result = result
+        self._edited = None
         self.events.result.emit(result)
 
     def _stop(self) -> None:
-        if self._job is not None:
-            self._job.drop()
-            self._job = None
+        with self._lock:
+            job, self._job = self._job, None
+            running, self._run = self._run is not None, None
+        if job is not None:
+            job.drop()
+        if running:
             self.events.running.emit(False)
 
-    def _ended(self, result: Segmentation | None, error: Exception | None) -> None:
-        self._job = None
+    def _ended(self, run: object, result: Segmentation | None, error: Exception | None) -> None:
+        with self._lock:
+            # Dropped at the very end, after its last step: another volume may be open by now.
+            if run is not self._run:
+                return
+            self._run = None
+            self._job = None
+            if result is not None:
+                self._result = result
+                self._edited = None
         if result is not None:
-            self._set_result(result)
+            self.events.result.emit(result)
         if isinstance(error, ToposegError):
             self.events.failed.emit(str(error))
         elif error is not None:
             _logger.error("A run ended with an error.", exc_info=error)
-            self.events.failed.emit(f"The run stopped: {type(error).__name__}: {error}. This is a defect; please report it.")
+            self.events.failed.emit(
+                f"The run stopped: {type(error).__name__}: {error}. This is a defect; please report it."
+            )
         self.events.running.emit(False)

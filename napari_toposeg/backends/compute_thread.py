@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from napari_toposeg.steps import Finish, Step, Steps
 
 Result = TypeVar("Result")
+
+_logger = logging.getLogger(__name__)
 
 
 class Job(Generic[Result]):
@@ -45,13 +49,13 @@ class Job(Generic[Result]):
         """Wait for the job's end; whether it came within `timeout` seconds."""
         return self._ended.wait(timeout)
 
-    def run(self, is_stale: Callable[[Job[Any]], bool]) -> None:
-        """Run to the end; called by the compute thread only."""
+    def run(self, is_stale: Callable[[Job[Any]], bool], between: Callable[[], None]) -> None:
+        """Run to the end, calling `between` after each step; called by the compute thread only."""
         result: Result | None = None
         error: Exception | None = None
         try:
             if not is_stale(self) and not self._drop.is_set():
-                result = self._steps_to_result(is_stale)
+                result = self._steps_to_result(is_stale, between)
         except Exception as raised:  # noqa: BLE001 - whatever went wrong is handed to whoever listens, not swallowed
             error = raised
         try:
@@ -60,7 +64,7 @@ class Job(Generic[Result]):
         finally:
             self._ended.set()
 
-    def _steps_to_result(self, is_stale: Callable[[Job[Any]], bool]) -> Result | None:
+    def _steps_to_result(self, is_stale: Callable[[Job[Any]], bool], between: Callable[[], None]) -> Result | None:
         result: Result | None = None
         steps = self._make()
         finishing = False
@@ -71,6 +75,7 @@ class Job(Generic[Result]):
                     return None
                 result = step.result
                 self._on_step(step)
+                between()
                 if self._finish.is_set() and not finishing:
                     finishing = True
                     step = steps.throw(Finish())
@@ -85,14 +90,15 @@ class Job(Generic[Result]):
 class ComputeThread:
     """Runs one job after another in a single thread.
 
-    A CUDA context's caches belong to a thread, and a pool that makes new threads pays for them again at each call: there
-    is one thread, and it lives as long as the application.
+    A CUDA context's caches belong to a thread, and a pool that makes new threads pays for them again at each call:
+    there is one thread, and it lives as long as the application.
 
     Starting a job makes all earlier ones stale: they stop at their next step, and nothing that they give is passed on.
     """
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._generation = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="toposeg-compute", daemon=True)
@@ -114,7 +120,8 @@ class ComputeThread:
         on_step : callable
             Given each step.
         on_end : callable
-            Given the result (None where the job was dropped) and the exception that ended it, if any. Not called for a stale job.
+            Given the result (None where the job was dropped) and the exception that ended it, if any. Not called for a
+            stale job.
 
         Returns
         -------
@@ -127,23 +134,39 @@ class ComputeThread:
         return job
 
     def later(self, work: Callable[[], None]) -> None:
-        """Do something small in the compute thread when its turn comes; it makes no job stale (warming up kernels)."""
+        """Do something small in the compute thread: at once where it is idle, else after the running job's next step.
 
-        def steps() -> Steps[None]:
-            work()
-            yield Step("ready", 1, 1)
+        It makes no job stale (warming up kernels, drawing an outline). An exception that `work` lets through is logged.
+        """
+        self._errands.put(work)
+        # Wakes an idle thread; a busy one finds the errand by itself, and this then does nothing.
+        self._jobs.put(Job(-1, _nothing, lambda step: None, lambda result, error: None))
 
-        self._jobs.put(Job(-1, steps, lambda step: None, lambda result, error: None))
-
-    def close(self) -> None:
-        """Let the running job stop at its next step, and end the thread."""
+    def close(self, timeout: float = 5.0) -> None:
+        """Let the running job stop at its next step, end the thread, and wait for it for up to `timeout` seconds."""
         with self._lock:
             self._generation += 1
         self._jobs.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
 
     def _is_stale(self, job: Job[Any]) -> bool:
         return job.generation not in (-1, self._generation)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job.run(self._is_stale)
+            self._run_errands()
+            job.run(self._is_stale, self._run_errands)
+
+    def _run_errands(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                work = self._errands.get_nowait()
+                try:
+                    work()
+                except Exception:
+                    _logger.exception("Something that was to be done on the side failed.")
+
+
+def _nothing() -> Steps[None]:
+    yield from ()

@@ -1,0 +1,1 @@
+"""The window: docks in napari, each a thin view of a session."""

@@ -1,0 +1,119 @@
+"""The certificate as a line that is always in sight, and beside it what has to be said."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_toposeg.docks import colours
+from napari_toposeg.docks.workspace import Workspace
+from napari_toposeg.session import Session
+
+NAME = "Certificate"
+
+_BADGE = "QLabel {{ background: {}; color: white; border-radius: 9px; padding: 1px 9px; font-weight: bold; }}"
+_MESSAGE = "QLabel {{ color: {}; font-weight: bold; }}"
+
+
+def show_certificate_line(workspace: Workspace) -> None:
+    """Put the line under the canvas where it is not there already."""
+    window = workspace.viewer.window
+    if NAME not in window.dock_widgets:
+        dock = window.add_dock_widget(
+            CertificateLine(workspace), name=NAME, area="bottom", allowed_areas=["bottom"], add_vertical_stretch=False
+        )
+        # No bar with buttons: a line that can be closed by accident is not always in sight.
+        dock.setTitleBarWidget(QWidget())
+
+
+class CertificateLine(QWidget):
+    """A badge, a sentence, and below them the newest message, if there is one."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._session = workspace.session
+        self.badge = QLabel()
+        self.badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.sentence = QLabel()
+        self.message = QLabel()
+        for label in (self.sentence, self.message):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.badge.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        line = QHBoxLayout()
+        line.addWidget(self.badge)
+        line.addWidget(self.sentence, 1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(10, 4, 10, 6)
+        rows.setSpacing(2)
+        rows.addLayout(line)
+        rows.addWidget(self.message)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        signals = workspace.signals
+        for signal in (
+            signals.volume,
+            signals.prior,
+            signals.placement,
+            signals.running,
+            signals.result,
+            signals.edited,
+        ):
+            signal.connect(self._show)
+        for signal in (signals.prior, signals.placement, signals.result):
+            signal.connect(self._forget_message)
+        signals.running.connect(self._forget_message_of_the_last_run)
+        signals.failed.connect(self._show_error)
+        signals.said.connect(self._show_message)
+        self._forget_message()
+        self._show()
+
+    def _show(self, _: object = None) -> None:
+        colour, word, sentence = state_of(self._session)
+        self.badge.setText(word)
+        self.badge.setStyleSheet(_BADGE.format(colour))
+        self.sentence.setText(sentence)
+
+    def _show_error(self, sentence: str) -> None:
+        self._say(sentence, colours.BAD)
+
+    def _show_message(self, sentence: str) -> None:
+        self._say(sentence, colours.ACCENT)
+
+    def _say(self, sentence: str, colour: str) -> None:
+        self.message.setText(sentence)
+        self.message.setStyleSheet(_MESSAGE.format(colour))
+        self.message.show()
+
+    def _forget_message_of_the_last_run(self, running: bool) -> None:
+        if running:
+            self._forget_message()
+
+    def _forget_message(self, _: object = None) -> None:
+        self.message.clear()
+        self.message.hide()
+
+
+def state_of(session: Session) -> tuple[str, str, str]:
+    """Colour, word and sentence that say how far a session is, and what its mask's certificate says."""
+    result = session.result
+    if session.running:
+        return colours.ACCENT, "Running", "The template is being deformed. The certificate comes with the result."
+    if result is not None and session.edited:
+        return (
+            colours.DOUBTFUL,
+            "Edited",
+            "The mask was edited by hand after it had been certified: the certificate no longer holds.",
+        )
+    if result is not None:
+        certificate = result.certificate
+        if certificate.topology_ok:
+            return colours.GOOD, "✓ Certified", certificate.sentence
+        return colours.DOUBTFUL, "! Not as the prior", certificate.sentence
+    if session.volume is None:
+        return colours.NEUTRAL, "No certificate", "Open an image to begin."
+    if session.prior is None:
+        return colours.NEUTRAL, "No certificate", "Choose the shape that the organ has."
+    if session.placement is None:
+        return colours.NEUTRAL, "No certificate", "Draw a box over the organ, or place the template in another way."
+    return colours.NEUTRAL, "No certificate", "Press Run: nothing has been segmented yet."

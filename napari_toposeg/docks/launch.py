@@ -1,0 +1,84 @@
+"""Laying the docks out, and the application that does so when it starts."""
+
+from __future__ import annotations
+
+import os
+
+from napari import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+
+from napari_toposeg.docks.certificate_line import NAME as CERTIFICATE
+from napari_toposeg.docks.certificate_line import show_certificate_line
+from napari_toposeg.docks.workspace import workspace_of
+from napari_toposeg.formats import NIFTI_ENDINGS, split_ending
+
+PLUGIN = "napari-toposeg"
+DOCKS = ("Prior", "Segment", "Deformation")
+
+_WIDTH = 420
+_PRIOR_SHARE = 0.62
+_TALL = 950
+"""Pixels of a screen from which Prior and Segment find room one above the other; on a smaller one all are tabs."""
+
+
+def open_all(viewer: Viewer) -> None:
+    """Open every dock: Prior and Deformation as tabs, Segment below them, the certificate under the canvas.
+
+    A dock that is open already stays where it is.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    workspace = workspace_of(viewer)
+    show_certificate_line(workspace)
+    docks = {name: _dock_of(viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]) for name in DOCKS}
+    for dock in docks.values():
+        dock.show()
+    prior, segment, deformation = (docks[name] for name in DOCKS)
+    window = prior.window()
+    if not isinstance(window, QMainWindow) or any(dock.window() is not window for dock in docks.values()):
+        return
+    tall = window.screen().availableGeometry().height() >= _TALL
+    if not tall:
+        window.tabifyDockWidget(prior, segment)
+    window.tabifyDockWidget(prior if tall else segment, deformation)
+    window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
+    prior.raise_()
+    window.resizeDocks([prior, segment], [_WIDTH, _WIDTH], Qt.Orientation.Horizontal)
+    height = prior.height() + segment.height()
+    window.resizeDocks(
+        [prior, segment], [round(_PRIOR_SHARE * height), round((1 - _PRIOR_SHARE) * height)], Qt.Orientation.Vertical
+    )
+    line = _dock_of(viewer.window.dock_widgets[CERTIFICATE])
+    window.resizeDocks([line], [line.minimumSizeHint().height()], Qt.Orientation.Vertical)
+
+
+def open_application(path: str | os.PathLike[str] | None = None) -> None:
+    """Open napari with the docks laid out, and return when its window is closed.
+
+    Parameters
+    ----------
+    path : path, optional
+        An image to open in it.
+    """
+    import napari
+
+    viewer = napari.Viewer(title="Toposeg")
+    workspace = workspace_of(viewer)
+    open_all(viewer)
+    if path is not None:
+        # Pictures are napari's own business: our reader does not ask for them, so that it is not in anybody's way.
+        viewer.open(os.fspath(path), plugin=PLUGIN if split_ending(path)[1] in NIFTI_ENDINGS else "napari")
+    try:
+        napari.run()
+    finally:
+        # A run that still goes on is dropped: nobody is left to see its result.
+        workspace.session.close()
+
+
+def _dock_of(widget: QWidget) -> QDockWidget:
+    """The dock that a widget was put into."""
+    parent = widget.parent()
+    while not isinstance(parent, QDockWidget):
+        assert parent is not None, "napari puts every plugin's widget into a dock"
+        parent = parent.parent()
+    return parent

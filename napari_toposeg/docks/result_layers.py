@@ -1,0 +1,215 @@
+"""The layers that show where the template stands, how a run goes, and its mask."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_toposeg.docks import colours
+from napari_toposeg.docks.display import METADATA, Shown, shown_by
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_toposeg.docks.workspace import Workspace
+    from napari_toposeg.session import Outline
+    from napari_toposeg.steps import Step
+
+MASK_NAME = "Mask"
+
+
+class ResultLayers:
+    """Draws a workspace's template, preview and mask; owns nothing else.
+
+    Each layer may be removed by hand at any time: it is made anew when there is something to show again.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = weakref.proxy(workspace)
+        self._template: weakref.ref[Labels] | None = None
+        self._preview: weakref.ref[Labels] | None = None
+        self._mask: weakref.ref[Labels] | None = None
+        self._outline_wanted = 0
+        self._setting = False
+        signals = workspace.signals
+        signals.placement.connect(self._placement_changed)
+        signals.steps.connect(self._steps_came)
+        signals.running.connect(self._running_changed)
+        signals.result.connect(self._result_changed)
+
+    @property
+    def mask(self) -> Labels | None:
+        """The layer that shows the newest result."""
+        return self._living(self._mask)
+
+    @property
+    def template(self) -> Labels | None:
+        """The layer that shows the placed template's outline."""
+        return self._living(self._template)
+
+    @property
+    def preview(self) -> Labels | None:
+        """The layer that shows how a run goes."""
+        return self._living(self._preview)
+
+    # Template
+
+    def _placement_changed(self, placement: object) -> None:
+        self._outline_wanted += 1
+        number = self._outline_wanted
+        if placement is None:
+            self._remove(self._template)
+            return
+        session = self._workspace.session
+        # Only the newest placement is drawn: while a rectangle is dragged they come faster than they can be.
+        self._workspace.later(
+            lambda: session.outline() if number == self._outline_wanted else None,
+            lambda outline: self._draw_outline(outline, number),
+        )
+
+    def _draw_outline(self, outline: Outline | None, number: int) -> None:
+        layout = self._workspace.layout
+        if outline is None or number != self._outline_wanted or layout is None:
+            return
+        inside = layout.array((outline.distance > 0).view(np.uint8))
+        if inside.size == 0:
+            self._remove(self._template)
+            return
+        self._template = self._show(
+            self.template,
+            inside,
+            layout.box_arguments(outline.box),
+            name="Template",
+            colour=colours.TEMPLATE,
+            contour=1,
+        )
+
+    # Preview
+
+    def _steps_came(self, steps: list[Step[Any]]) -> None:
+        preview = next((step.preview for step in reversed(steps) if step.preview is not None), None)
+        box, layout = self._workspace.session.preview_box, self._workspace.layout
+        if preview is None or box is None or layout is None:
+            return
+        self._preview = self._show(
+            self.preview,
+            layout.array(np.asarray(preview, bool).view(np.uint8)),
+            layout.box_arguments(box),
+            name="Preview",
+            colour=colours.PREVIEW,
+            opacity=0.45,
+        )
+
+    def _running_changed(self, running: bool) -> None:
+        mask = self.mask
+        if running and mask is not None and not self._workspace.session.edited:
+            mask.visible = False
+        if not running:
+            self._remove(self._preview)
+            if mask is not None:
+                mask.visible = True
+
+    # Mask
+
+    def _result_changed(self, _: object) -> None:
+        result = self._workspace.session.result
+        layout, image = self._workspace.layout, self._workspace.image
+        if result is None or layout is None or image is None:
+            # The image is another one: the mask stays, as a layer like any other.
+            self._let_mask_go()
+            return
+        layer = self.mask
+        if layer is not None and (layer.name != MASK_NAME or self._is_edited(layer)):
+            # Renamed or painted in: that is somebody's work, and not to be overwritten.
+            self._let_mask_go()
+            layer = None
+        shown = Shown(result.volume, shown_by(image).flipped)
+        values = layout.array(result.full_mask().view(np.uint8))
+        self._setting = True
+        try:
+            self._mask = self._show(
+                layer,
+                values,
+                layout.box_arguments(result.volume.frame.box),
+                name=MASK_NAME,
+                colour=colours.MASK,
+                opacity=0.5,
+                shown=shown,
+            )
+        finally:
+            self._setting = False
+        if layer is None and (made := self.mask) is not None:
+            made.metadata["edited"] = False
+            made.events.paint.connect(self._painted)
+            made.events.data.connect(self._painted)
+        self._remove(self._preview)
+
+    def _painted(self, event: Any) -> None:
+        layer = self.mask
+        if self._setting or layer is None or event.source is not layer:
+            return
+        layer.metadata["edited"] = True
+        layout = self._workspace.layout
+        if layout is not None:
+            self._workspace.session.edit(layout.canonical(np.asarray(layer.data)))
+
+    @staticmethod
+    def _is_edited(layer: Labels) -> bool:
+        return bool(layer.metadata.get("edited"))
+
+    def _let_mask_go(self) -> None:
+        layer = self.mask
+        self._mask = None
+        if layer is not None:
+            layer.events.paint.disconnect(self._painted)
+            layer.events.data.disconnect(self._painted)
+
+    # Layers
+
+    def _living(self, reference: weakref.ref[Labels] | None) -> Labels | None:
+        layer = reference() if reference is not None else None
+        return layer if layer is not None and layer in self._workspace.viewer.layers else None
+
+    def _remove(self, reference: weakref.ref[Labels] | None) -> None:
+        layer = self._living(reference)
+        if layer is not None:
+            self._workspace.viewer.layers.remove(layer)
+
+    def _show(
+        self,
+        layer: Labels | None,
+        values: NDArray[np.uint8],
+        place: dict[str, Any],
+        *,
+        name: str,
+        colour: str,
+        contour: int = 0,
+        opacity: float = 1.0,
+        shown: Shown | None = None,
+    ) -> weakref.ref[Labels]:
+        from napari_toposeg.docks.workspace import derived
+
+        viewer = self._workspace.viewer
+        if layer is None:
+            chosen = list(viewer.layers.selection)
+            layer = viewer.add_labels(
+                values,
+                name=name,
+                opacity=opacity,
+                colormap=colours.one_colour(colour),
+                metadata={} if shown is not None else derived(),
+                **place,
+            )
+            layer.contour = contour
+            # What a person had selected stays so: a brush or a rectangle in use is not taken away.
+            if chosen:
+                viewer.layers.selection = chosen
+        else:
+            layer.data = values
+            layer.scale, layer.translate = place["scale"], place["translate"]
+        if shown is not None:
+            layer.metadata[METADATA] = shown
+        return weakref.ref(layer)

@@ -1,0 +1,85 @@
+"""A session's signals, in the window's thread.
+
+A run's signals come from the compute thread. A `QObject` that lives in the window's thread passes them on: Qt queues
+what another thread emits, in order, and drops the connection when the receiving widget dies. (psygnal's own queue has to be polled
+by a timer, and one for the whole application; here nothing runs while nothing happens.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_toposeg.session import Session
+from napari_toposeg.steps import Step
+
+
+class WindowSignals(QObject):
+    """A session's signals under the same names; `steps` gives all that came since the window last had time for them."""
+
+    volume = Signal(object)
+    prior = Signal(object)
+    placement = Signal(object)
+    settings = Signal(object)
+    running = Signal(bool)
+    result = Signal(object)
+    edited = Signal(bool)
+    failed = Signal(str)
+    steps = Signal(object)
+    said = Signal(str)
+    """Something worth a line that is no error: a file was saved."""
+
+    _step_came = Signal()
+    _done = Signal(object, object)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._waiting: list[Step[Any]] = []
+        self._running = False
+        for name in ("volume", "prior", "placement", "settings", "result", "edited", "failed", "running"):
+            getattr(session.events, name).connect(_emitter(getattr(self, name)))
+        session.events.step.connect(self._take_step)
+        self._step_came.connect(self._give_steps)
+        self._done.connect(self._call)
+        self.running.connect(self._forget_steps)
+
+    def hand_over(self, then: Callable[[Any], None], value: Any) -> None:
+        """Call ``then(value)`` in the window's thread; from any thread."""
+        self._done.emit(then, value)
+
+    def _take_step(self, step: Step[Any]) -> None:
+        """In the compute thread: a step may come every millisecond, and the window needs one call for all of them."""
+        with self._lock:
+            first = not self._waiting
+            self._waiting.append(step)
+        if first:
+            self._step_came.emit()
+
+    def _give_steps(self) -> None:
+        with self._lock:
+            steps, self._waiting = self._waiting, []
+        if steps and self._running:
+            self.steps.emit(steps)
+
+    def _forget_steps(self, running: bool) -> None:
+        """What still waits belongs to a run that is over or dropped."""
+        self._running = running
+        if not running:
+            with self._lock:
+                self._waiting = []
+
+    def _call(self, then: Callable[[Any], None], value: Any) -> None:
+        then(value)
+
+
+def _emitter(signal: Any) -> Callable[[Any], None]:
+    """A plain function for psygnal, which cannot hold Qt's bound signals weakly."""
+
+    def emit(value: Any) -> None:
+        signal.emit(value)
+
+    return emit
