@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_toposeg.topology.betti import betti_numbers
+from napari_toposeg.topology.betti import betti_numbers, euler_changes
 from napari_toposeg.topology.components import fill_cavities, largest_components
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import snap
@@ -20,7 +20,9 @@ def warm_up() -> None:
     for shape in ((5, 5), (5, 5, 5)):
         mask = np.ones(shape, np.bool_)
         betti_numbers(mask)
+        euler_changes(mask, mask.astype(np.int32), 1, 8)
         largest_components(mask)
         fill_cavities(mask)
         simple_points(mask)
-        snap(mask, signed_distance(mask) - 2)
+        signed_distance(mask)
+        snap(mask, np.full(shape, -1.0, np.float32))

@@ -45,8 +45,8 @@ class Correction:
     changed_voxels : int
         In how many voxels it differs from the mask that was given.
     start : str
-        From where it was reached: "as it is", "lasting holes", "edits", "level set", "any holes", "seeds", or "start
-        1", "start 2", ... of the caller's.
+        From where it was reached, in words: "the mask as it is", "repaired in place", "repaired in place, lasting
+        holes", "repaired in place, any holes", "a level set", "its deepest voxels", or "given start 1", ...
     """
 
     mask: Mask
@@ -107,19 +107,21 @@ def correct(
     wanted = tuple(int(number) for number in betti)
     _check(broken, wanted, spacing, starts)
     if betti_numbers(broken, connectivity=connectivity) == wanted:
-        return Correction(broken.copy(), 0, "as it is")
+        return Correction(broken.copy(), 0, "the mask as it is")
     if not broken.any():
         return None
 
     widths = np.ones(broken.ndim) if spacing is None else np.asarray(spacing, float)
     radii = _radii(widths)
-    region = _region(broken, starts, np.ceil(radii[-1] / widths).astype(int) + 2)
-    near = [as_bool(start)[region] for start in starts]
-    best = _search(broken[region], wanted, radii, widths, connectivity, near)
+    given = [as_bool(start) for start in starts]
+    region, missing = _region(broken, given, np.ceil(radii[-1] / widths).astype(int) + 2)
+    room = np.pad(np.ones_like(broken[region]), missing)
+    near = [np.pad(start[region], missing) for start in given]
+    best = _search(np.pad(broken[region], missing), room, wanted, radii, widths, connectivity, near)
     if best is None:
         return None
     corrected = np.zeros_like(broken)
-    corrected[region] = best.mask
+    corrected[region] = best.mask[room].reshape(corrected[region].shape)
     return Correction(corrected, best.changed_voxels, best.start)
 
 
@@ -143,38 +145,49 @@ def _check(mask: Mask, betti: Betti, spacing: Sequence[float] | None, starts: Se
 
 
 def _radii(widths: NDArray[np.float64]) -> list[float]:
-    """Ascending, in the unit of the spacing; coarse axes get larger ones, so that a gap of some slices can be bridged."""
+    """Ascending, in the unit of the spacing; coarse axes get larger ones, to bridge a gap of some slices."""
     radii = [radius * float(widths.min()) for radius in _RADII]
     while radii[-1] < 2.2 * widths.max():
         radii.append(1.3 * radii[-1])
     return radii
 
 
-def _region(mask: Mask, starts: Sequence[NDArray[Any]], margin: NDArray[np.int64]) -> tuple[slice, ...]:
-    """The box around the mask and the starts, with a margin, within the array."""
-    boxes = [foreground_box(mask), *(foreground_box(start) for start in starts if np.any(start))]
-    return tuple(
-        slice(max(min(side.start for side in sides) - extra, 0), max(side.stop for side in sides) + extra)
-        for sides, extra in zip(zip(*boxes, strict=True), margin.tolist(), strict=True)
-    )
+def _region(
+    mask: Mask, starts: Sequence[Mask], margin: NDArray[np.int64]
+) -> tuple[tuple[slice, ...], list[tuple[int, int]]]:
+    """The box around the mask and the starts with a margin: its part within the array, and how much of it lies beyond.
+
+    Closings and distances need the margin also where the mask touches the border of the array.
+    """
+    boxes = [foreground_box(mask), *(foreground_box(start) for start in starts if start.any())]
+    region, missing = [], []
+    for sides, extra, size in zip(zip(*boxes, strict=True), margin.tolist(), mask.shape, strict=True):
+        low, high = min(side.start for side in sides) - extra, max(side.stop for side in sides) + extra
+        region.append(slice(max(low, 0), min(high, size)))
+        missing.append((max(-low, 0), max(high - size, 0)))
+    return tuple(region), missing
 
 
 def _search(
     broken: Mask,
+    room: Mask,
     betti: Betti,
     radii: list[float],
     widths: NDArray[np.float64],
     connectivity: int,
     given: Sequence[Mask],
 ) -> Correction | None:
-    """The cheapest of the starts, or the first that is cheap, after the snap back toward the mask."""
+    """The cheapest of the starts, or the first that is cheap, after the snap back toward the mask.
+
+    `room` is where the array is: the margin around it may not be written to.
+    """
     spacing = widths.tolist()
     foreground = int(np.count_nonzero(broken))
     best: Correction | None = None
 
     def consider(start: Mask, name: str, target: Mask, confidence: NDArray[np.float32]) -> None:
         nonlocal best
-        if betti_numbers(start, connectivity=connectivity) != betti:
+        if (start & ~room).any() or betti_numbers(start, connectivity=connectivity) != betti:
             return
         snapped = snap(start, confidence, connectivity=connectivity)
         met = _met(broken & ~target, snapped, connectivity)
@@ -200,12 +213,12 @@ def _search(
                 return best
         if best is not None:
             break
-    for name, start in _further(target, confidence, betti, radii, spacing, connectivity):
+    for name, start in _further(target, room, confidence, betti, radii, spacing, connectivity):
         consider(start, name, target, confidence)
         if cheap():
             return best
     for number, start in enumerate(given, start=1):
-        consider(start, f"start {number}", target, confidence)
+        consider(start, f"given start {number}", target, confidence)
     return best
 
 
@@ -237,13 +250,14 @@ def _edited(
             target, solid, pinholes, connectivity=connectivity, spacing=spacing, widest_opening=half_wall
         )
         lasting = local_edits(filled, betti, radii, connectivity=connectivity, spacing=spacing)
-        yield "lasting holes", tidied(lasting, betti, connectivity)
+        yield "repaired in place, lasting holes", tidied(lasting, betti, connectivity)
     edited = local_edits(target, betti, radii, connectivity=connectivity, spacing=spacing)
-    yield "edits", tidied(edited, betti, connectivity)
+    yield "repaired in place", tidied(edited, betti, connectivity)
 
 
 def _further(
     target: Mask,
+    room: Mask,
     confidence: NDArray[np.float32],
     betti: Betti,
     radii: list[float],
@@ -252,13 +266,13 @@ def _further(
 ) -> Iterator[tuple[str, Mask]]:
     """Starts for what local repair could not mend. Not all of them have the wanted Betti numbers."""
     for radius in radii:
-        yield "level set", tidied(confidence > radius, betti, connectivity)
-        yield "level set", tidied(confidence >= -radius, betti, connectivity)
+        yield "a level set", tidied(confidence > radius, betti, connectivity)
+        yield "a level set", tidied((confidence >= -radius) & room, betti, connectivity)
     if any(betti[1:]):
         edited = local_edits(target, betti, radii, connectivity=connectivity, spacing=spacing, lasting=False)
-        yield "any holes", tidied(edited, betti, connectivity)
+        yield "repaired in place, any holes", tidied(edited, betti, connectivity)
     else:
-        yield "seeds", _seeds(target, confidence, betti[0], connectivity)
+        yield "its deepest voxels", _seeds(target, confidence, betti[0], connectivity)
 
 
 def _seeds(target: Mask, confidence: NDArray[np.float32], number: int, connectivity: int) -> Mask:

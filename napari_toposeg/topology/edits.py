@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_toposeg.topology.betti import betti_numbers, euler_characteristic
+from napari_toposeg.topology.betti import betti_numbers, euler_changes
 from napari_toposeg.topology.components import fill_cavities, largest_components
 from napari_toposeg.topology.distance import signed_distance
 
 Mask = NDArray[np.bool_]
 Betti = tuple[int, ...]
 Box = tuple[slice, ...]
+
+# Parts are tried one by one up to this number, and in about this number of groups where there are more: a mask that is
+# noise all through has thousands, each of which costs a count of the whole.
+_COUNTS = 48
 
 
 def tidied(mask: NDArray[Any], betti: Betti, connectivity: int) -> Mask:
@@ -29,21 +33,22 @@ def betti_error(found: Betti, wanted: Betti) -> int:
     return sum(abs(one - other) for one, other in zip(found, wanted, strict=True))
 
 
-def _parts(difference: Mask) -> Iterator[tuple[Box, Mask]]:
-    """The connected parts of a difference: a box with a border of one voxel, and the part in it."""
-    labels, _ = ndimage.label(difference, np.ones((3,) * difference.ndim, bool))
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        wider = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
-        yield wider, labels[wider] == number
+def _labelled(difference: Mask) -> tuple[NDArray[np.int32], int]:
+    labels, count = ndimage.label(difference, np.ones((3,) * difference.ndim, bool))
+    return labels, count
 
 
 def _closed_near(mask: Mask, box: Box, radius: float, spacing: Sequence[float] | None) -> Mask:
-    """The mask with those parts of its closing that reach into a box."""
-    distance = signed_distance(mask, spacing)
+    """The mask with those parts of its closing that reach into a box, as far as they are near it."""
+    widths = np.ones(mask.ndim) if spacing is None else np.asarray(spacing)
+    reach = np.ceil(2 * radius / widths).astype(int) + 2
+    near = tuple(slice(max(side.start - extra, 0), side.stop + extra) for side, extra in zip(box, reach, strict=True))
+    distance = signed_distance(mask[near], spacing)
+    labels, _ = _labelled((signed_distance(distance >= -radius, spacing) > radius) & ~mask[near])
+    inner = tuple(slice(side.start - wide.start, side.stop - wide.start) for side, wide in zip(box, near, strict=True))
+    numbers = np.unique(labels[inner])
     closed = mask.copy()
-    for other, part in _parts((signed_distance(distance >= -radius, spacing) > radius) & ~mask):
-        if all(one.start < two.stop and two.start < one.stop for one, two in zip(box, other, strict=True)):
-            closed[other] |= part
+    closed[near] |= np.isin(labels, numbers[numbers > 0])
     return closed
 
 
@@ -105,17 +110,27 @@ def local_edits(
         if radius <= widest_opening:
             differences.append(mask & ~(signed_distance(distance > radius, spacing) >= -radius))
         for difference in differences:
-            for box, part in _parts(difference):
-                before = mask[box].copy()
-                after = before ^ part
-                # An edit that changes no Betti number keeps the Euler characteristic, which is counted on its box
-                # alone.
-                if euler_characteristic(before, connectivity) == euler_characteristic(after, connectivity):
-                    continue
-                mask[box] = after
+            labels, count = _labelled(difference)
+            # An edit that changes no Betti number keeps the Euler characteristic: few of the parts are left.
+            numbers = np.flatnonzero(euler_changes(mask, labels, count, connectivity)).tolist()
+            boxes = ndimage.find_objects(labels)
+            together = 1 + len(numbers) // _COUNTS
+            for first in range(0, len(numbers), together):
+                group = numbers[first : first + together]
+                box = _around([boxes[number - 1] for number in group])
+                part = np.isin(labels[box], group)
+                mask[box] ^= part
                 candidate = betti_numbers(mask, connectivity=connectivity)
                 if accepted(candidate, box, radius):
                     found = candidate
                 else:
-                    mask[box] = before
+                    mask[box] ^= part
     return mask
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """The box around some boxes, one voxel wider where there is room."""
+    return tuple(
+        slice(max(min(side.start for side in sides) - 1, 0), max(side.stop for side in sides) + 1)
+        for sides in zip(*boxes, strict=True)
+    )
