@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 from napari_toposeg.cli.arguments import NIFTI_OUTPUTS, Where, check_outputs, choose_prior, mask_endings
 
 if TYPE_CHECKING:
+    from napari_toposeg.cli.arguments import Place
     from napari_toposeg.inference import Segmentation, Settings
     from napari_toposeg.priors import Prior
     from napari_toposeg.volume import Volume
@@ -107,9 +108,10 @@ def segment(
     volume = read_volume(image, frame)
     check_outputs([(output, mask_endings(volume.ndim))])
     chosen = choose_prior(prior, volume.ndim)
+    place = where.place(chosen, volume)
     if prior is None and not quiet:
         say(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
-    result = segment_volume(volume, chosen, where, settings, quiet=quiet)
+    result = segment_volume(volume, chosen, place, settings, quiet=quiet)
     facts = result.report()
     if frame is not None:
         facts["input"]["frame"] = frame
@@ -127,21 +129,20 @@ def segment(
 
 
 def segment_volume(
-    volume: Volume, prior: Prior, where: Where, settings: Settings, *, quiet: bool = False
+    volume: Volume, prior: Prior, place: Place, settings: Settings, *, quiet: bool = False
 ) -> Segmentation:
-    """Place the prior and segment, with progress on standard error.
+    """Segment, with progress on standard error.
 
     Raises
     ------
     ToposegError
-        If the region or the image cannot be used.
+        If the image cannot be used there.
     Interrupted
         If Ctrl-C was pressed.
     """
     from napari_toposeg.cli.running import compile_once, run
     from napari_toposeg.inference import segment as steps_of
 
-    place = where.place(prior, volume)
     compile_once(quiet=quiet)
     steps = steps_of(
         volume, prior, placement=place.placement, region=place.region, within=place.within, settings=settings

@@ -84,9 +84,9 @@ def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None
     before_ok = tuple(found.betti_before) == tuple(certificate.betti_prior)
     table = facts_table("Certificate")
     table.add_row("prior", f"{prior.name}: {betti_sentence(certificate.betti_prior)}")
-    table.add_row("before", verdict(before_ok, betti_sentence(found.betti_before)))
+    table.add_row("mask", verdict(before_ok, betti_sentence(found.betti_before)))
     after = f"{betti_sentence(certificate.betti_mask)} ({certificate.connectivity}-connected)"
-    table.add_row("after", verdict(certificate.topology_ok, after))
+    table.add_row("corrected", verdict(certificate.topology_ok, after))
     table.add_row(
         "changed",
         f"{found.changed_voxels} voxels, {changed_percent(found):.2f} % of {found.foreground_voxels}",

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_toposeg.evaluation import dice
 from napari_toposeg.formats import read_mask
 
 KEYS = {
@@ -24,11 +25,6 @@ KEYS = {
 
 def voxels(path: Path) -> NDArray[np.generic]:
     return np.asarray(nibabel.load(path).dataobj)
-
-
-def dice(one: NDArray[np.generic], other: NDArray[np.generic]) -> float:
-    one, other = one != 0, other != 0
-    return 2 * (one & other).sum() / (one.sum() + other.sum())
 
 
 @pytest.fixture(scope="module")
