@@ -164,10 +164,12 @@ def write_results(
 
     volume = result.volume
     write_mask(result.full_mask(), volume, mask)
-    if field is not None:
-        write_displacement(result.displacement, volume, field)
-    if jacobian is not None:
-        write_jacobian(result.jacobian.at_voxels, result.displacement.frame, volume, jacobian)
+    if field is not None or jacobian is not None:
+        displacement, determinant = result.field_on_voxels()
+        if field is not None:
+            write_displacement(displacement, volume, field)
+        if jacobian is not None:
+            write_jacobian(determinant, displacement.frame, volume, jacobian)
     if report is not None:
         write_report(facts, volume, report)
 

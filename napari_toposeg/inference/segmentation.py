@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded
+from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded, jacobian_map
 from napari_toposeg.frame import Box, box_slices
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.priors import Placement, Prior
@@ -73,6 +73,23 @@ class Segmentation:
         full = np.zeros(self.volume.shape, bool)
         full[box_slices(self.box)] = self.mask
         return full
+
+    def field_on_voxels(self) -> tuple[Displacement, NDArray[np.float32]]:
+        """The deformation on the image's own voxels, as files have it.
+
+        Returns
+        -------
+        displacement : Displacement
+            On a box of the image's voxel lattice: as it is, or resampled where a very large region is held on a coarser
+            grid.
+        determinant : (*displacement.frame.shape) float32
+            At each voxel the least Jacobian determinant there, counted on that lattice.
+        """
+        frame = self.displacement.frame
+        if np.allclose(frame.index_in(self.volume.frame)[:3, :3], np.eye(3), atol=1e-3):
+            return self.displacement, self.jacobian.at_voxels
+        displacement = self.displacement.resampled(self.volume.frame)
+        return displacement, jacobian_map(displacement.values).at_voxels
 
     def report(self) -> dict[str, Any]:
         """What happened, ready for JSON (without the input's hash, which needs the file)."""

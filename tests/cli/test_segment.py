@@ -211,3 +211,17 @@ def test_a_tpsn_can_be_what_is_optimised(toposeg: Callable, ring, tmp_path: Path
     ]
     facts = json.loads(toposeg("segment", ring.image, "-o", tmp_path / "mask.nii.gz", *words).out)
     assert (facts["moves"], facts["seed"], facts["topology_ok"]) == ("tpsn", 3, True)
+
+
+def test_fields_held_on_a_coarser_grid_are_written_on_the_images_own(
+    toposeg: Callable, solid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outputs: Path
+) -> None:
+    # As for a region of more than 12 million voxels.
+    monkeypatch.setattr(sys.modules["napari_toposeg.inference.segment"], "FIELD_VOXELS", 8_000)
+    words = ["--prior", "ellipsoid", "--roi-from", f"{solid.label}:1", "--iterations", "60"]
+    words += ["--field", tmp_path / "field.nii.gz", "--jacobian", tmp_path / "jacobian.nii.gz"]
+    assert toposeg("segment", solid.image, "-o", tmp_path / "mask.nii.gz", *words).code == 0
+    coarse, fine = voxels(tmp_path / "field.nii.gz"), voxels(outputs / "field.nii.gz")
+    assert coarse.shape == fine.shape
+    assert np.abs(coarse - fine).mean() < 0.1 * np.abs(fine).mean()
+    assert voxels(tmp_path / "jacobian.nii.gz").shape == (40, 40, 28)
