@@ -2,7 +2,7 @@
 
     python benchmarks/segmentation.py                       # the reported cases
     python benchmarks/segmentation.py --part development    # those that were looked at when the fit was made
-    python benchmarks/segmentation.py --markdown docs/results/segmentation.md
+    python benchmarks/segmentation.py --document            # ... and puts the table into docs/results.md
 
 Topology is counted by gudhi, not by us. Seconds are those of the run, without the start of Python; memory is the
 process's peak. `placed` is the Dice of the template where it was placed, before anything ran.
@@ -24,6 +24,7 @@ import gudhi
 import numpy as np
 import tyro
 from cases import Case, hippocampi, rings
+from documented import write_table
 from rich.console import Console
 from rich.table import Table
 
@@ -118,17 +119,17 @@ def summary(rows: list[Row]) -> list[str]:
     ]
 
 
-def main(part: Literal["reported", "development"] = "reported", markdown: Path | None = None) -> None:
+def main(part: Literal["reported", "development"] = "reported", document: bool = False) -> None:
     """Segment hippocampi and rings by Chan-Vese and print a table.
 
     Parameters
     ----------
     part
         Which cases; see cases.py.
-    markdown
-        Where the table goes too.
+    document
+        Put the table into docs/results.md.
     """
-    console = Console()
+    console = Console(width=200)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -148,10 +149,8 @@ def main(part: Literal["reported", "development"] = "reported", markdown: Path |
     for group in groups:
         table.add_row(*summary(group))
     console.print(table)
-    if markdown is not None:
-        lines = [" | ".join(HEADINGS), " | ".join("---" for _ in HEADINGS), *(" | ".join(summary(g)) for g in groups)]
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text("".join(f"| {line} |\n" for line in lines), encoding="utf-8")
+    if document:
+        write_table(f"segmentation-{part}", HEADINGS, [summary(group) for group in groups])
 
 
 if __name__ == "__main__":
