@@ -15,7 +15,7 @@ from napari_toposeg.topology.connectivity import (
 from napari_toposeg.topology.correction import Correction, correct
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import path_snap, snap
-from napari_toposeg.topology.simple_points import simple_points
+from napari_toposeg.topology.simple_points import mark_simple_points
 
 __all__ = [
     "Certificate",
@@ -30,9 +30,9 @@ __all__ = [
     "euler_characteristic",
     "fill_cavities",
     "largest_components",
+    "mark_simple_points",
     "path_snap",
     "signed_distance",
-    "simple_points",
     "snap",
     "touches_at_corners",
     "warm_up",

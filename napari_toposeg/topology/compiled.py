@@ -8,7 +8,7 @@ from napari_toposeg.topology.betti import betti_numbers, euler_changes
 from napari_toposeg.topology.components import fill_cavities, largest_components
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import snap
-from napari_toposeg.topology.simple_points import simple_points
+from napari_toposeg.topology.simple_points import mark_simple_points
 
 
 def warm_up() -> None:
@@ -23,6 +23,6 @@ def warm_up() -> None:
         euler_changes(mask, mask.astype(np.int32), 1, 8)
         largest_components(mask)
         fill_cavities(mask)
-        simple_points(mask)
+        mark_simple_points(mask)
         signed_distance(mask)
         snap(mask, np.full(shape, -1.0, np.float32))

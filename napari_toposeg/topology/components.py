@@ -70,7 +70,7 @@ def _join(
         elif bounds[there, 1] + reach <= bounds[here, 0]:
             there += 1
         else:
-            one, other = _root(parent, int(here)), _root(parent, int(there))
+            one, other = _root(parent, here), _root(parent, there)
             parent[max(one, other)] = min(one, other)
             if bounds[here, 1] < bounds[there, 1]:
                 here += 1

@@ -106,7 +106,7 @@ def _mark_simple(state: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArra
     return marked
 
 
-def simple_points(mask: NDArray[Any], *, connectivity: int | None = None) -> NDArray[np.bool_]:
+def mark_simple_points(mask: NDArray[Any], *, connectivity: int | None = None) -> NDArray[np.bool_]:
     """Mark the voxels, of foreground and background alike, that can be flipped without any change of topology.
 
     Parameters
