@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_toposeg.evaluation import dice
-from napari_toposeg.frame import box_of, clip_box, grow_box
-from napari_toposeg.inference import Settings, segment, warm_up
-from napari_toposeg.priors import find_prior, place_in_box, signed_distance
+from napari_toposeg.frame import box_of
+from napari_toposeg.inference import Settings, segment, site_in_box, warm_up
+from napari_toposeg.priors import find_prior, signed_distance
 from napari_toposeg.steps import last
 
 # Published: the energy's two means over the whole region, nothing said about where the organ lies.
@@ -40,13 +40,9 @@ def run(case: Case, settings: Settings, boxed: bool) -> tuple[float, float, bool
     prior, box = find_prior(case.prior), box_of(reference)
     assert prior is not None
     assert box is not None
-    placement = place_in_box(prior, volume.frame, box)
-    region = clip_box(grow_box(box, list(case.margin / volume.spacing)), volume.shape)
-    placed = signed_distance(prior, placement, volume.frame).numpy() > 0
-    steps = segment(
-        volume, prior, placement=placement, region=region, within=box if boxed else None, settings=replace(settings)
-    )
-    result = last(steps)
+    site = site_in_box(prior, volume, box, margin=case.margin)
+    placed = signed_distance(prior, site.placement, volume.frame).numpy() > 0
+    result = last(segment(volume, prior, site if boxed else replace(site, within=None), settings))
     return dice(placed, reference), dice(result.full_mask(), reference), result.certificate.topology_ok
 
 

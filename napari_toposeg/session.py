@@ -9,49 +9,32 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal, SignalGroup
 
 from napari_toposeg.backends import ComputeThread, Job
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import read_prior, read_volume, write_displacement, write_jacobian, write_mask, write_report
-from napari_toposeg.frame import Box, box_of, clip_box, grow_box
-from napari_toposeg.inference import Segmentation, Settings, default_margin, segment
-from napari_toposeg.priors import (
-    Placement,
-    Prior,
-    builtin_priors,
-    place_in_box,
-    place_in_image,
-    place_on_mask,
-    signed_distance,
+from napari_toposeg.formats import read_prior, read_volume
+from napari_toposeg.frame import Box
+from napari_toposeg.inference import (
+    Segmentation,
+    Settings,
+    Site,
+    save,
+    segment,
+    site_in_box,
+    site_in_image,
+    site_on_mask,
 )
+from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
 from napari_toposeg.volume import Volume
 
 _logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """The placed template, for drawing it.
-
-    Attributes
-    ----------
-    box : Box
-        The part of the volume, in canonical voxels, that the template and two voxels around it take up; may be empty.
-    distance : (*box) float32
-        Signed distance to its surface there, in voxels; positive inside.
-    """
-
-    box: Box
-    distance: NDArray[np.float32]
 
 
 class SessionEvents(SignalGroup):
@@ -86,9 +69,9 @@ class Session:
         self._compute = compute or ComputeThread()
         self._volume: Volume | None = None
         self._prior: Prior | None = None
-        self._placement: Placement | None = None
-        self._region: Box | None = None
-        self._within: Box | None = None
+        self._site: Site | None = None
+        # Repeats the newest placement, for another prior.
+        self._replace: Callable[[], Any] | None = None
         self._settings = Settings()
         self._result: Segmentation | None = None
         self._edited: NDArray[Any] | None = None
@@ -113,12 +96,12 @@ class Session:
     @property
     def placement(self) -> Placement | None:
         """Where the template stands."""
-        return self._placement
+        return None if self._site is None else self._site.placement
 
     @property
     def region(self) -> Box | None:
         """The box, in canonical voxels, that the next run looks at; margin included."""
-        return self._region
+        return None if self._site is None else self._site.region
 
     @property
     def result(self) -> Segmentation | None:
@@ -175,10 +158,9 @@ class Session:
             return
         self._stop()
         self._volume = volume
-        self._region = None
         self._set_result(None)
         self.events.volume.emit(volume)
-        self._set_placement(None)
+        self._set_site(None)
         if self._prior is not None and volume is not None and self._prior.ndim != volume.ndim:
             self.choose_prior(None)
 
@@ -202,13 +184,9 @@ class Session:
         self._prior = prior
         self.events.prior.emit(prior)
         if prior is None:
-            self._region = None
-            self._set_placement(None)
-        elif self._replace is not None and self._placement is not None:
+            self._set_site(None)
+        elif self._replace is not None:
             self._replace()
-
-    _replace: Callable[[], None] | None = None
-    """Repeats the newest placement, for another prior."""
 
     def place_in_box(self, box: Box, *, margin: float | None = None, axis: str = "z") -> Placement:
         """Put the prior into a box.
@@ -218,7 +196,7 @@ class Session:
         box : Box
             Canonical voxels, end exclusive; the part outside of the volume is cut off.
         margin : float, optional
-            How much of its surroundings is looked at, in mm. Default: `default_margin`.
+            How much of its surroundings is looked at, in mm. Default: a sixth of its mean side.
         axis : {"x", "y", "z"}
             What a ring, tube or cylinder turns about.
 
@@ -228,54 +206,24 @@ class Session:
             If there is no volume or prior, or the box lies outside of the volume.
         """
         volume, prior = self._ready()
-        box = clip_box(box, volume.shape)
-        if any(low >= high for low, high in box):
-            raise ToposegError(
-                "The box lies outside of the image, or holds none of its voxels.", todo="Draw it over the organ."
-            )
-        placement = place_in_box(prior, volume.frame, box, axis=axis)
-        return self._place(placement, box, margin, lambda: self.place_in_box(box, margin=margin, axis=axis))
+        site = site_in_box(prior, volume, box, margin=margin, axis=axis)
+        return self._place(site, lambda: self.place_in_box(box, margin=margin, axis=axis))
 
     def place_on_mask(self, mask: NDArray[Any], *, margin: float | None = None, axis: str = "z") -> Placement:
         """Put the prior on a rough mask (*volume.shape), along its principal axes. See `place_in_box`."""
         volume, prior = self._ready()
-        if mask.shape != volume.shape:
-            raise ToposegError(
-                f"The mask has the shape {mask.shape} and the image {volume.shape}.",
-                todo="Choose a mask on the image's own grid.",
-            )
-        placement = place_on_mask(prior, volume.frame, mask, axis=axis)
-        box = box_of(mask)
-        assert box is not None  # place_on_mask refuses an empty mask
-        return self._place(placement, box, margin, lambda: self.place_on_mask(mask, margin=margin, axis=axis))
+        site = site_on_mask(prior, volume, mask, margin=margin, axis=axis)
+        return self._place(site, lambda: self.place_on_mask(mask, margin=margin, axis=axis))
 
     def place_in_image(self, *, axis: str = "z") -> Placement:
         """Put the prior in the middle of the volume and look at all of it."""
         volume, prior = self._ready()
-        placement = place_in_image(prior, volume.frame, axis=axis)
-        return self._place(placement, volume.frame.box, 0.0, lambda: self.place_in_image(axis=axis))
+        return self._place(site_in_image(prior, volume, axis=axis), lambda: self.place_in_image(axis=axis))
 
     def outline(self) -> Outline | None:
         """Where the placed prior's surface is; None if it is not placed. Not for a window's thread."""
-        volume, prior, placement = self._volume, self._prior, self._placement
-        if volume is None or prior is None or placement is None:
-            return None
-        ndim = volume.ndim
-        to_index = np.linalg.inv(placement.unit_from(volume.frame))
-        half = np.array(prior.extent or (1.0,) * ndim)
-        reach = np.abs(to_index[:ndim, :ndim]) @ half + 2.0
-        centre = to_index[:ndim, 3]
-        box = clip_box(
-            tuple(
-                (int(np.floor(low)), int(np.ceil(high)) + 1)
-                for low, high in zip(centre - reach, centre + reach, strict=True)
-            ),
-            volume.shape,
-        )
-        if any(low >= high for low, high in box):
-            return Outline(box, np.zeros((0,) * ndim, np.float32))
-        frame = volume.frame.crop(box)
-        return Outline(box, signed_distance(prior, placement, frame).numpy() * np.float32(placement.size_in(frame)))
+        volume, prior, site = self._volume, self._prior, self._site
+        return None if volume is None or prior is None or site is None else outline(prior, site.placement, volume.frame)
 
     def later(
         self,
@@ -315,17 +263,17 @@ class Session:
             If there is no volume, prior or placement.
         """
         volume, prior = self._ready()
-        placement, region, within, settings = self._placement, self._region, self._within, self._settings
-        if placement is None or region is None:
+        site, settings = self._site, self._settings
+        if site is None:
             raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
         self._stop()
         run = object()
         with self._lock:
             self._run = run
-        self._run_region = region
+        self._run_region = site.region
         self.events.running.emit(True)
         self._job = self._compute.start(
-            lambda: segment(volume, prior, placement=placement, region=region, within=within, settings=settings),
+            lambda: segment(volume, prior, site, settings),
             on_step=self.events.step.emit,
             on_end=lambda result, error: self._ended(run, result, error),
         )
@@ -366,22 +314,9 @@ class Session:
         ToposegError
             If there is no result, a file cannot be written, or a report is wanted of a mask that was edited since.
         """
-        result, edited = self._result, self._edited
-        if result is None:
+        if self._result is None:
             raise ToposegError("There is no segmentation to save.", todo="Press Run first.")
-        if edited is not None and report is not None:
-            raise ToposegError(
-                "The report is not about this mask.",
-                why="The mask was edited by hand after it had been certified.",
-                todo="Save the mask without its report, or run again.",
-            )
-        write_mask(result.full_mask() if edited is None else edited != 0, result.volume, mask)
-        if field is not None:
-            write_displacement(result.displacement, result.volume, field)
-        if jacobian is not None:
-            write_jacobian(result.jacobian.at_voxels, result.displacement.frame, result.volume, jacobian)
-        if report is not None:
-            write_report(result.report(), result.volume, report)
+        save(self._result, mask, field=field, jacobian=jacobian, report=report, edited=self._edited)
 
     def close(self) -> None:
         """Drop the run and end the compute thread."""
@@ -397,22 +332,16 @@ class Session:
             raise ToposegError("No prior is chosen.", todo="Choose the shape that the organ has.")
         return self._volume, self._prior
 
-    def _place(self, placement: Placement, box: Box, margin: float | None, again: Callable[[], Any]) -> Placement:
-        volume, _ = self._ready()
-        if margin is None:
-            margin = default_margin(volume.frame, box)
-        self._region = clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
-        # The whole image is not a box that says where the organ lies.
-        self._within = None if box == volume.frame.box else box
+    def _place(self, site: Site, again: Callable[[], Any]) -> Placement:
         self._replace = again
-        self._set_placement(placement)
-        return placement
+        self._set_site(site)
+        return site.placement
 
-    def _set_placement(self, placement: Placement | None) -> None:
-        self._placement = placement
-        if placement is None:
+    def _set_site(self, site: Site | None) -> None:
+        self._site = site
+        if site is None:
             self._replace = None
-        self.events.placement.emit(placement)
+        self.events.placement.emit(self.placement)
 
     def _set_result(self, result: Segmentation | None) -> None:
         self._result = result

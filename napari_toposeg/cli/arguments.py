@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import Box, box_of, clip_box, grow_box
+from napari_toposeg.frame import Box, box_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_toposeg.priors import Placement, Prior
+    from napari_toposeg.inference import Site
+    from napari_toposeg.priors import Prior
     from napari_toposeg.volume import Volume
 
 NIFTI_OUTPUTS = (".nii.gz", ".nii")
@@ -126,25 +127,6 @@ def choose_prior(name: str | None, ndim: int, *, of: str = "image") -> Prior:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the organ is, in the volume's canonical voxels.
-
-    Attributes
-    ----------
-    placement : Placement
-        Where the template begins.
-    region : Box
-        What is looked at.
-    within : Box or None
-        In which box the organ is said to lie, if anything is said.
-    """
-
-    placement: Placement
-    region: Box
-    within: Box | None
-
-
-@dataclass(frozen=True)
 class Where:
     """How the user says where the organ is; at most one of the three is given.
 
@@ -197,7 +179,7 @@ class Where:
 
         return [Path(split_label(text)[0]) for text in (self.roi_from, self.place_from) if text is not None]
 
-    def place(self, prior: Prior, volume: Volume) -> Place:
+    def site(self, prior: Prior, volume: Volume) -> Site:
         """Put the prior into the volume.
 
         Raises
@@ -205,24 +187,18 @@ class Where:
         ToposegError
             If the region leaves the image, or the mask does not fit it.
         """
-        from napari_toposeg.inference import default_margin
-        from napari_toposeg.priors import place_in_box, place_in_image, place_on_mask
+        from napari_toposeg.inference import site_in_box, site_in_image, site_on_mask
 
-        frame = volume.frame
         if self.roi is not None:
             box = volume.box_from_stored(parse_roi(self.roi))
-            placement = place_in_box(prior, frame, box, axis=self.axis)
-        elif self.roi_from is not None:
+            return site_in_box(prior, volume, box, margin=self.margin, axis=self.axis)
+        if self.roi_from is not None:
             _, box = _mask_and_box(self.roi_from, volume)
-            placement = place_in_box(prior, frame, box, axis=self.axis)
-        elif self.place_from is not None:
-            mask, box = _mask_and_box(self.place_from, volume)
-            placement = place_on_mask(prior, frame, mask, axis=self.axis)
-        else:
-            return Place(place_in_image(prior, frame, axis=self.axis), frame.box, None)
-        margin = default_margin(frame, box) if self.margin is None else self.margin
-        region = clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
-        return Place(placement, region, None if box == frame.box else box)
+            return site_in_box(prior, volume, box, margin=self.margin, axis=self.axis)
+        if self.place_from is not None:
+            mask, _ = _mask_and_box(self.place_from, volume)
+            return site_on_mask(prior, volume, mask, margin=self.margin, axis=self.axis)
+        return site_in_image(prior, volume, axis=self.axis)
 
 
 def _mask_and_box(text: str, volume: Volume) -> tuple[NDArray[np.bool_], Box]:

@@ -64,9 +64,9 @@ def demo(
     if not quiet:
         say(f"$ toposeg segment {image} -o {mask} --prior {prior} --roi {roi} \\")
         say(f"      --field {field} --jacobian {jacobian} --report {report}")
-    place = Where(roi=roi).place(made.prior, volume)
+    site = Where(roi=roi).site(made.prior, volume)
     settings = Settings(device=device, seed=seed)
-    result = segment_volume(volume, made.prior, place, settings, quiet=quiet)
+    result = segment_volume(volume, made.prior, site, settings, quiet=quiet)
     overlap = dice(result.full_mask(), made.mask)
     facts = {**result.report(), "dice": overlap}
     write_results(result, facts, mask, field=field, jacobian=jacobian, report=report)

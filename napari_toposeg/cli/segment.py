@@ -11,8 +11,7 @@ from tyro.conf import Positional, arg
 from napari_toposeg.cli.arguments import NIFTI_OUTPUTS, Where, check_outputs, choose_prior, mask_endings
 
 if TYPE_CHECKING:
-    from napari_toposeg.cli.arguments import Place
-    from napari_toposeg.inference import Segmentation, Settings
+    from napari_toposeg.inference import Segmentation, Settings, Site
     from napari_toposeg.priors import Prior
     from napari_toposeg.volume import Volume
 
@@ -95,7 +94,7 @@ def segment(
 
     from napari_toposeg.cli.running import say
     from napari_toposeg.formats import read_volume
-    from napari_toposeg.inference import Settings
+    from napari_toposeg.inference import Settings, save
 
     settings = Settings(
         objective=objective,  # type: ignore[arg-type]  # Settings refuses what it does not know
@@ -108,14 +107,14 @@ def segment(
     volume = read_volume(image, frame)
     check_outputs([(output, mask_endings(volume.ndim))])
     chosen = choose_prior(prior, volume.ndim)
-    place = where.place(chosen, volume)
+    site = where.site(chosen, volume)
     if prior is None and not quiet:
         say(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
-    result = segment_volume(volume, chosen, place, settings, quiet=quiet)
+    result = segment_volume(volume, chosen, site, settings, quiet=quiet)
     facts = result.report()
     if frame is not None:
         facts["input"]["frame"] = frame
-    write_results(result, facts, output, field=field, jacobian=jacobian, report=report)
+    save(result, output, field=field, jacobian=jacobian, report=report, facts=facts)
     if json:
         from napari_toposeg.cli.show import print_json
         from napari_toposeg.formats import complete_report
@@ -129,7 +128,7 @@ def segment(
 
 
 def segment_volume(
-    volume: Volume, prior: Prior, place: Place, settings: Settings, *, quiet: bool = False
+    volume: Volume, prior: Prior, site: Site, settings: Settings, *, quiet: bool = False
 ) -> Segmentation:
     """Segment, with progress on standard error.
 
@@ -142,36 +141,11 @@ def segment_volume(
     """
     from napari_toposeg.cli.running import compile_once, run
     from napari_toposeg.inference import segment as steps_of
+    from napari_toposeg.volume import check_finite
 
+    check_finite(volume, site.region)  # before anything that takes long
     compile_once(quiet=quiet)
-    steps = steps_of(
-        volume, prior, placement=place.placement, region=place.region, within=place.within, settings=settings
-    )
-    return run(steps, quiet=quiet)
-
-
-def write_results(
-    result: Segmentation,
-    facts: Mapping[str, Any],
-    mask: Path,
-    *,
-    field: Path | None = None,
-    jacobian: Path | None = None,
-    report: Path | None = None,
-) -> None:
-    """Write the mask, and what else is wanted, each file whole or not at all."""
-    from napari_toposeg.formats import write_displacement, write_jacobian, write_mask, write_report
-
-    volume = result.volume
-    write_mask(result.full_mask(), volume, mask)
-    if field is not None or jacobian is not None:
-        displacement, determinant = result.field_on_voxels()
-        if field is not None:
-            write_displacement(displacement, volume, field)
-        if jacobian is not None:
-            write_jacobian(determinant, displacement.frame, volume, jacobian)
-    if report is not None:
-        write_report(facts, volume, report)
+    return run(steps_of(volume, prior, site, settings), quiet=quiet)
 
 
 def exit_code(result: Segmentation) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_toposeg.docks.workspace import Workspace
-    from napari_toposeg.session import Outline
+    from napari_toposeg.priors import Outline
     from napari_toposeg.steps import Step
 
 MASK_NAME = "Mask"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import box_of, box_slices, clip_box, grow_box
-from napari_toposeg.inference.grids import default_margin
 from napari_toposeg.inference.segment import segment
-from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.site import site_in_box
 from napari_toposeg.priors import AXES, Placement, Prior, place_on_mask, signed_distance
 from napari_toposeg.steps import Step, Steps, last
 from napari_toposeg.topology import Certificate, certify, correct
@@ -131,6 +130,6 @@ def _fitted_template(mask: NDArray[np.bool_], prior: Prior, volume: Volume) -> N
     placement = _best_placement(mask, prior, volume)
     box = box_of(mask)
     assert box is not None  # an empty mask was refused before
-    margin = default_margin(volume.frame, box) / volume.spacing
-    region = clip_box(grow_box(box, margin), volume.shape)
-    return last(segment(image, prior, placement=placement, region=region, settings=Settings(reach=0.0))).full_mask()
+    # A mask has two values everywhere: the energy's means are those of the whole region, and nothing has to hold the template.
+    site = replace(site_in_box(prior, volume, box), placement=placement, within=None)
+    return last(segment(image, prior, site)).full_mask()

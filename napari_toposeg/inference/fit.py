@@ -185,9 +185,7 @@ def _node_shape(frame: Frame, nodes: int) -> tuple[int, ...]:
     return tuple(int(size) for size in np.clip(np.round(nodes * extents / extents.max()), 4, nodes))
 
 
-def _velocity_stages(
-    prior: Prior, placement: Placement, levels: list[Level], counts: list[int]
-) -> Iterator[_Stage]:
+def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], counts: list[int]) -> Iterator[_Stage]:
     """A velocity on ever finer nodes, each level starting from the last one's."""
     finest = levels[-1].frame
     velocity: Tensor | None = None

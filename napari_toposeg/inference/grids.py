@@ -19,12 +19,6 @@ _LEAST_SIZE = 5
 """Fewest voxels of a working grid along an axis, where the image has as many."""
 
 
-def default_margin(frame: Frame, box: Box) -> float:
-    """How much of a box's surroundings is looked at where nobody says: a sixth of its mean side, in mm."""
-    sides = [(high - low) * step for (low, high), step in zip(box, frame.spacing, strict=True)]
-    return float(np.mean(sides)) / 6.0
-
-
 def _working_spacing(frame: Frame, voxels: int) -> float:
     """The finest isotropic spacing, never finer than the image's, that keeps a grid over `frame` within `voxels`."""
     low, high = float(frame.spacing.min()), float((np.array(frame.shape) * frame.spacing).max())

@@ -17,6 +17,7 @@ from napari_toposeg.inference.fit import Fitted, fit
 from napari_toposeg.inference.grids import FIELD_VOXELS, field_box, working_frame
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.warping import warped_distance
 from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Finish, Step, Steps
@@ -48,15 +49,7 @@ class _Watch:
         return {**rounded, "total": round(sum(self.seconds.values()), 4)}
 
 
-def segment(
-    volume: Volume,
-    prior: Prior,
-    *,
-    placement: Placement,
-    region: Box,
-    within: Box | None = None,
-    settings: Settings | None = None,
-) -> Steps[Segmentation]:
+def segment(volume: Volume, prior: Prior, site: Site, settings: Settings | None = None) -> Steps[Segmentation]:
     """Segment one volume: fit the placed prior, repair folds, make the mask, certify it.
 
     Parameters
@@ -65,12 +58,8 @@ def segment(
         The image.
     prior : Prior
         The template; as many dimensions as the image.
-    placement : Placement
-        Where it stands at first.
-    region : Box
-        What is looked at, in the volume's canonical voxels, within it.
-    within : Box, optional
-        The box in which the organ is said to lie: what leaves it costs. Default: nothing is said.
+    site : Site
+        Where it stands at first, what is looked at, and where the organ is said to lie.
     settings : Settings, optional
         How.
 
@@ -87,6 +76,7 @@ def segment(
         there to keep its topology, or the device does not exist.
     """
     settings = settings or Settings()
+    placement, region = site.placement, site.region
     watch = _Watch(perf_counter(), {})
     device = choose_device(settings.device, ndim=volume.ndim)
     check_finite(volume, region)
@@ -101,7 +91,7 @@ def segment(
     fitted: Fitted | None = None
     losses: Mapping[str, float] = {}
     iterations = 0
-    for inner in fit(volume, prior, placement, field, settings, device, within=within):
+    for inner in fit(volume, prior, placement, field, settings, device, within=site.within):
         fitted, losses, iterations = inner.result, inner.losses, inner.number
         watch.lap(inner.stage)
         preview = None
@@ -118,7 +108,9 @@ def segment(
     displacement, jacobian, unfolded = _regular_field(fitted, field, settings)
     watch.lap("unfold")
     box = _support(volume, prior, placement, fitted, region)
-    mask, certificate = _certified_mask(volume, prior, placement, fitted.placement, displacement, jacobian, box, settings)
+    mask, certificate = _certified_mask(
+        volume, prior, placement, fitted.placement, displacement, jacobian, box, settings
+    )
     watch.lap("certify")
     yield Step(
         "certify",
@@ -231,5 +223,3 @@ def _certified_mask(
     if settings.certify == "strict" and not certificate.topology_ok:
         raise RuntimeError(f"The path snap changed the topology: {certificate.sentence}")
     return mask, certificate
-
-

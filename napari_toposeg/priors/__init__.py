@@ -1,5 +1,6 @@
 """Templates with known Betti numbers, and where they stand."""
 
+from napari_toposeg.priors.outline import Outline, outline
 from napari_toposeg.priors.placement import (
     AXES,
     axis_number,
@@ -15,12 +16,14 @@ from napari_toposeg.priors.template import mean_shape, prior_from_mask, signed_d
 
 __all__ = [
     "AXES",
+    "Outline",
     "Placement",
     "Prior",
     "axis_number",
     "builtin_priors",
     "find_prior",
     "mean_shape",
+    "outline",
     "place_in_box",
     "place_in_image",
     "place_on_mask",

@@ -103,9 +103,7 @@ def place_in_image(prior: Prior, frame: Frame, *, axis: str = "z") -> Placement:
     Parameters and errors are those of `place_in_box`.
     """
     inset = [size * (1.0 - WHOLE_IMAGE_SHARE) / 2.0 for size in frame.shape]
-    box = tuple(
-        (int(np.floor(edge)), int(np.ceil(size - edge))) for edge, size in zip(inset, frame.shape, strict=True)
-    )
+    box = tuple((int(np.floor(edge)), int(np.ceil(size - edge))) for edge, size in zip(inset, frame.shape, strict=True))
     return place_in_box(prior, frame, box, axis=axis)
 
 

@@ -21,7 +21,9 @@ _WIDEST = 1.8
 _FAR = 6.0
 
 
-def render(prior: Prior, size: int = 128, *, colour: tuple[float, float, float] = (0.36, 0.68, 0.93)) -> NDArray[np.uint8]:
+def render(
+    prior: Prior, size: int = 128, *, colour: tuple[float, float, float] = (0.36, 0.68, 0.93)
+) -> NDArray[np.uint8]:
     """Draw a prior.
 
     Parameters
@@ -99,10 +101,7 @@ def _solid(prior: Prior, size: int, half_width: float) -> tuple[NDArray[np.float
     hit = ((-distance(points)) < 2e-2) & (travelled[0] < _FAR)
     step = 1e-3
     gradient = torch.stack(
-        [
-            distance(points + offset) - distance(points - offset)
-            for offset in (step * torch.eye(3)).reshape(3, 3, 1, 1)
-        ]
+        [distance(points + offset) - distance(points - offset) for offset in (step * torch.eye(3)).reshape(3, 3, 1, 1)]
     )
     normal = -gradient / gradient.norm(dim=0).clamp(min=1e-9)
     lamp = torch.tensor(toward + 0.6 * up - 0.7 * right, dtype=torch.float32)

@@ -140,9 +140,7 @@ def mean_shape(
     if len({mask.ndim for mask in masks}) > 1:
         raise ToposegError("Some of the masks are 2-D and some 3-D.", todo="Give masks of one kind.")
     ndim = masks[0].ndim
-    shapes = [
-        prior_from_mask(mask, spacing, name=name) for mask, spacing in zip(masks, spacings, strict=True)
-    ]
+    shapes = [prior_from_mask(mask, spacing, name=name) for mask, spacing in zip(masks, spacings, strict=True)]
     extents = np.array([shape.extent for shape in shapes])
     mean_extent = extents.mean(axis=0)
     mean_extent = mean_extent / mean_extent.max()

@@ -8,10 +8,10 @@ import pytest
 
 from napari_toposeg.data import phantom
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import box_of, clip_box, grow_box
-from napari_toposeg.inference import Segmentation, Settings, segment
+from napari_toposeg.frame import box_of
+from napari_toposeg.inference import Segmentation, Settings, segment, site_in_box, site_in_image
 from napari_toposeg.inference.warping import warped_distance
-from napari_toposeg.priors import find_prior, place_in_box, place_in_image, template_mask
+from napari_toposeg.priors import find_prior, place_in_box, template_mask
 from napari_toposeg.steps import Finish, Step, last
 from napari_toposeg.volume import Volume
 
@@ -37,16 +37,7 @@ def in_its_box(volume: Volume, mask: np.ndarray, name: str, settings: Settings, 
     assert prior is not None
     box = box_of(mask)
     assert box is not None
-    return last(
-        segment(
-            volume,
-            prior,
-            placement=place_in_box(prior, volume.frame, box),
-            region=clip_box(grow_box(box, [margin] * volume.ndim), volume.shape),
-            within=box,
-            settings=settings,
-        )
-    )
+    return last(segment(volume, prior, site_in_box(prior, volume, box, margin=margin), settings))
 
 
 @pytest.fixture(scope="module")
@@ -130,15 +121,8 @@ def test_the_same_run_twice_gives_the_same_mask(flat) -> None:
 
 def test_finishing_early_certifies_the_best_so_far(solid) -> None:
     prior = find_prior("ball")
-    box = box_of(solid.mask)
-    steps = segment(
-        solid.volume,
-        prior,
-        placement=place_in_box(prior, solid.volume.frame, box),
-        region=solid.volume.frame.box,
-        within=box,
-        settings=Settings(iterations=1000),
-    )
+    site = site_in_box(prior, solid.volume, box_of(solid.mask))
+    steps = segment(solid.volume, prior, site, Settings(iterations=1000))
     for step in steps:
         if step.number > 12:
             break
@@ -151,22 +135,12 @@ def test_finishing_early_certifies_the_best_so_far(solid) -> None:
 
 def test_steps_count_up_to_their_total_and_carry_previews(flat) -> None:
     prior = find_prior("annulus")
-    box = box_of(flat.mask)
-    region = clip_box(grow_box(box, [4, 4]), flat.volume.shape)
-    steps: list[Step[Segmentation]] = list(
-        segment(
-            flat.volume,
-            prior,
-            placement=place_in_box(prior, flat.volume.frame, box),
-            region=region,
-            within=box,
-            settings=QUICK,
-        )
-    )
+    site = site_in_box(prior, flat.volume, box_of(flat.mask))
+    steps: list[Step[Segmentation]] = list(segment(flat.volume, prior, site, QUICK))
     assert [step.number for step in steps] == list(range(1, steps[-1].total + 1))
     previews = [step.preview for step in steps if step.preview is not None]
     assert len(previews) >= 5
-    assert all(preview.shape == tuple(high - low for low, high in region) for preview in previews)
+    assert all(preview.shape == tuple(high - low for low, high in site.region) for preview in previews)
     assert [step.result is not None for step in steps] == [False] * (len(steps) - 1) + [True]
 
 
@@ -177,8 +151,7 @@ def test_in_the_whole_image_the_organ_is_looked_for() -> None:
     image = np.random.default_rng(0).normal(mask * 1.0, 0.3).astype(np.float32)
     volume = Volume.from_stored(image, np.diag([-1.0, -1.0, 1.0, 1.0]))
     prior = find_prior("disk")
-    placement = place_in_image(prior, volume.frame)
-    result = last(segment(volume, prior, placement=placement, region=volume.frame.box))
+    result = last(segment(volume, prior, site_in_image(prior, volume)))
     assert dice(volume.to_stored(result.full_mask()), mask) > 0.93
     assert result.certificate.topology_ok
 
@@ -223,15 +196,7 @@ def test_a_region_at_the_image_s_border_is_no_obstacle() -> None:
 def refused(volume: Volume, match: str, settings: Settings = QUICK) -> None:
     prior = find_prior("ball")
     with pytest.raises(ToposegError, match=match):
-        last(
-            segment(
-                volume,
-                prior,
-                placement=place_in_image(prior, volume.frame),
-                region=volume.frame.box,
-                settings=settings,
-            )
-        )
+        last(segment(volume, prior, site_in_image(prior, volume), settings))
 
 
 def test_what_cannot_be_segmented_is_refused_in_a_sentence() -> None:

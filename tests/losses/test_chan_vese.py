@@ -59,7 +59,9 @@ def test_voxels_of_no_weight_do_not_count() -> None:
     weight[..., 8:, :] = 0
     spoilt = image.clone()
     spoilt[..., 8:, :] = 1e3
-    assert float(chan_vese(spoilt, mask, weight)) == pytest.approx(float(chan_vese(image[..., :8, :], mask[..., :8, :])))
+    assert float(chan_vese(spoilt, mask, weight)) == pytest.approx(
+        float(chan_vese(image[..., :8, :], mask[..., :8, :]))
+    )
 
 
 def test_its_gradient_is_right() -> None:

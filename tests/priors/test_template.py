@@ -8,7 +8,14 @@ from scipy.ndimage import distance_transform_edt
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Frame
-from napari_toposeg.priors import mean_shape, place_in_box, prior_from_mask, signed_distance, signed_distance_of, template_mask
+from napari_toposeg.priors import (
+    mean_shape,
+    place_in_box,
+    prior_from_mask,
+    signed_distance,
+    signed_distance_of,
+    template_mask,
+)
 from napari_toposeg.topology import betti_numbers
 
 
@@ -30,7 +37,10 @@ def test_a_mask_put_back_into_its_own_box_is_itself() -> None:
     mask = solid_blob()
     frame = Frame(np.diag([1.0, 1.2, 2.0, 1.0]), mask.shape)
     prior = prior_from_mask(mask, frame.spacing, name="blob")
-    box = tuple((int(np.flatnonzero(a)[0]), int(np.flatnonzero(a)[-1]) + 1) for a in (mask.any((1, 2)), mask.any((0, 2)), mask.any((0, 1))))
+    box = tuple(
+        (int(np.flatnonzero(a)[0]), int(np.flatnonzero(a)[-1]) + 1)
+        for a in (mask.any((1, 2)), mask.any((0, 2)), mask.any((0, 1)))
+    )
     again = template_mask(prior, place_in_box(prior, frame, box), frame)
     assert 2 * (again & mask).sum() / (again.sum() + mask.sum()) > 0.995
 
@@ -82,7 +92,9 @@ def test_thin_rings_whose_mean_would_break_keep_the_topology_that_most_have() ->
     masks = []
     for _ in range(6):
         rows, columns = np.indices((60, 60))
-        stretched = np.hypot((rows - 30) * generator.uniform(0.9, 1.1), columns - 30 + 3 * np.sin(rows / 8 + generator.uniform(0, 6)))
+        stretched = np.hypot(
+            (rows - 30) * generator.uniform(0.9, 1.1), columns - 30 + 3 * np.sin(rows / 8 + generator.uniform(0, 6))
+        )
         masks.append((stretched < 22) & (stretched > 18))
     prior = mean_shape(masks, [(1.0, 1.0)] * 6, name="thin")
     assert prior.betti == (1, 1)
