@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -116,8 +117,8 @@ def correct(
     given = [as_bool(start) for start in starts]
     region, missing = _region(broken, given, np.ceil(radii[-1] / widths).astype(int) + 2)
     room = np.pad(np.ones_like(broken[region]), missing)
-    near = [np.pad(start[region], missing) for start in given]
-    best = _search(np.pad(broken[region], missing), room, wanted, radii, widths, connectivity, near)
+    task = _Task(np.pad(broken[region], missing), room, wanted, connectivity, radii, widths.tolist())
+    best = _search(task, [np.pad(start[region], missing) for start in given])
     if best is None:
         return None
     corrected = np.zeros_like(broken)
@@ -168,120 +169,137 @@ def _region(
     return tuple(region), missing
 
 
-def _search(
-    broken: Mask,
-    room: Mask,
-    betti: Betti,
-    radii: list[float],
-    widths: NDArray[np.float64],
-    connectivity: int,
-    given: Sequence[Mask],
-) -> Correction | None:
-    """The cheapest of the starts, or the first that is cheap, after the snap back toward the mask.
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is to be corrected, on the region around it.
 
-    `room` is where the array is: the margin around it may not be written to.
+    Attributes
+    ----------
+    broken : (*region) bool
+        The mask.
+    room : (*region) bool
+        Where the array is: the margin beyond it may not be written to.
+    betti : tuple of int
+        The wanted Betti numbers.
+    connectivity : int
+        Of the foreground.
+    radii, spacing : list of float
+        Of the balls to close and open with; of the voxels.
     """
-    spacing = widths.tolist()
-    foreground = int(np.count_nonzero(broken))
+
+    broken: Mask
+    room: Mask
+    betti: Betti
+    connectivity: int
+    radii: list[float]
+    spacing: list[float]
+
+    def target(self, share: float) -> _Target:
+        """The mask without its islands, the pieces below a share of the foreground, and its cavities filled."""
+        size = max(1.0, share * np.count_nonzero(self.broken))
+        kept = large_components(self.broken, size, at_least=self.betti[0], connectivity=self.connectivity)
+        mask = fill_cavities(kept, self.betti[-1], connectivity=self.connectivity)
+        return _Target(mask, signed_distance(mask, self.spacing))
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What a start is snapped to: the mask without what is dropped in any case, and its signed distance."""
+
+    mask: Mask
+    confidence: NDArray[np.float32]
+
+
+def _search(task: _Task, given: Sequence[Mask]) -> Correction | None:
+    """The cheapest of the starts, or the first that is cheap, after the snap back toward the mask."""
     best: Correction | None = None
-
-    def consider(start: Mask, name: str, target: Mask, confidence: NDArray[np.float32]) -> None:
-        nonlocal best
-        if (start & ~room).any() or betti_numbers(start, connectivity=connectivity) != betti:
-            return
-        snapped = snap(start, confidence, connectivity=connectivity)
-        met = _met(broken & ~target, snapped, connectivity)
-        if met.any():
-            snapped = snap(snapped, signed_distance(target | met, spacing), connectivity=connectivity)
-        changed = int(np.count_nonzero(snapped != broken))
-        if best is None or changed < best.changed_voxels:
-            best = Correction(snapped, changed, name)
-
-    def cheap() -> bool:
-        """Whether the best costs little more than to drop the islands and fill the cavities."""
-        least = int(np.count_nonzero(target != broken))
-        return best is not None and best.changed_voxels <= least + _CHEAP * foreground
-
-    # The smaller share last, so that its target never stands where the larger one will do.
-    for share in _PIECES:
-        kept = large_components(broken, max(1.0, share * foreground), at_least=betti[0], connectivity=connectivity)
-        target = fill_cavities(kept, betti[-1], connectivity=connectivity)
-        confidence = signed_distance(target, spacing)
-        for name, start in _edited(target, confidence, betti, radii, spacing, connectivity):
-            consider(start, name, target, confidence)
-            if cheap():
+    targets = [task.target(share) for share in _PIECES]
+    for target in targets:
+        cheap = _cheap(task, target)
+        for name, start in _edited(task, target):
+            best = _cheaper(best, _snapped_back(task, target, start, name))
+            if best is not None and best.changed_voxels <= cheap:
                 return best
+        # Smaller pieces are joined only where nothing else gave the right topology.
         if best is not None:
             break
-    for name, start in _further(target, room, confidence, betti, radii, spacing, connectivity):
-        consider(start, name, target, confidence)
-        if cheap():
+    target = targets[0]
+    cheap = _cheap(task, target)
+    for name, start in _further(task, target):
+        best = _cheaper(best, _snapped_back(task, target, start, name))
+        if best is not None and best.changed_voxels <= cheap:
             return best
     for number, start in enumerate(given, start=1):
-        consider(start, f"given start {number}", target, confidence)
+        best = _cheaper(best, _snapped_back(task, target, start, f"given start {number}"))
     return best
 
 
+def _cheap(task: _Task, target: _Target) -> float:
+    """Changed voxels that are not worth improving upon: little more than to drop the islands and fill the cavities."""
+    return float(np.count_nonzero(target.mask != task.broken) + _CHEAP * np.count_nonzero(task.broken))
+
+
+def _cheaper(one: Correction | None, other: Correction | None) -> Correction | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.changed_voxels < one.changed_voxels else one
+
+
+def _snapped_back(task: _Task, target: _Target, start: Mask, name: str) -> Correction | None:
+    """A start carried back toward the mask; None if it has not the wanted Betti numbers."""
+    if betti_numbers(start, connectivity=task.connectivity) != task.betti:
+        return None
+    snapped = snap(start, target.confidence, connectivity=task.connectivity)
+    # What a bridge passes through is no island but a piece of the object.
+    met = _met(task.broken & ~target.mask, snapped, task.connectivity)
+    if met.any():
+        snapped = snap(snapped, signed_distance(target.mask | met, task.spacing), connectivity=task.connectivity)
+    return Correction(snapped, int(np.count_nonzero(snapped != task.broken)), name)
+
+
 def _met(islands: Mask, mask: Mask, connectivity: int) -> Mask:
-    """The islands that a mask runs into: what a bridge passes through is a piece of the object after all."""
-    labels, _ = ndimage.label(
-        islands, ndimage.generate_binary_structure(mask.ndim, mask.ndim if touches_at_corners(connectivity) else 1)
-    )
+    """The islands that a mask runs into."""
+    reach = mask.ndim if touches_at_corners(connectivity) else 1
+    labels, _ = ndimage.label(islands, ndimage.generate_binary_structure(mask.ndim, reach))
     numbers = np.unique(labels[mask])
     return np.isin(labels, numbers[numbers > 0])
 
 
-def _edited(
-    target: Mask,
-    confidence: NDArray[np.float32],
-    betti: Betti,
-    radii: list[float],
-    spacing: list[float],
-    connectivity: int,
-) -> Iterator[tuple[str, Mask]]:
+def _edited(task: _Task, target: _Target) -> Iterator[tuple[str, Mask]]:
     """Starts made of the mask by local repair. Not all of them have the wanted Betti numbers."""
+    betti, connectivity = task.betti, task.connectivity
+    repair = partial(local_edits, connectivity=connectivity, spacing=task.spacing)
     if any(betti[1:]):
-        # First without any hole of a pinhole's size, then with those that are wanted: what is left of a hole is the
-        # true one.
+        # First without any hole of a pinhole's size, then with those that are wanted: what is left is the true hole.
         solid = (betti[0], *(0 for _ in betti[1:]))
-        pinholes = [radius for radius in radii if radius <= _PINHOLE * radii[0]]
-        half_wall = 0.5 * float(confidence.max())
-        filled = local_edits(
-            target, solid, pinholes, connectivity=connectivity, spacing=spacing, widest_opening=half_wall
-        )
-        lasting = local_edits(filled, betti, radii, connectivity=connectivity, spacing=spacing)
-        yield "repaired in place, lasting holes", tidied(lasting, betti, connectivity)
-    edited = local_edits(target, betti, radii, connectivity=connectivity, spacing=spacing)
-    yield "repaired in place", tidied(edited, betti, connectivity)
+        pinholes = [radius for radius in task.radii if radius <= _PINHOLE * task.radii[0]]
+        filled = repair(target.mask, solid, pinholes, widest_opening=0.5 * float(target.confidence.max()))
+        yield "repaired in place, lasting holes", tidied(repair(filled, betti, task.radii), betti, connectivity)
+    yield "repaired in place", tidied(repair(target.mask, betti, task.radii), betti, connectivity)
 
 
-def _further(
-    target: Mask,
-    room: Mask,
-    confidence: NDArray[np.float32],
-    betti: Betti,
-    radii: list[float],
-    spacing: list[float],
-    connectivity: int,
-) -> Iterator[tuple[str, Mask]]:
+def _further(task: _Task, target: _Target) -> Iterator[tuple[str, Mask]]:
     """Starts for what local repair could not mend. Not all of them have the wanted Betti numbers."""
-    for radius in radii:
-        yield "a level set", tidied(confidence > radius, betti, connectivity)
-        yield "a level set", tidied((confidence >= -radius) & room, betti, connectivity)
+    betti, connectivity = task.betti, task.connectivity
+    for radius in task.radii:
+        yield "a level set", tidied(target.confidence > radius, betti, connectivity)
+        yield "a level set", tidied((target.confidence >= -radius) & task.room, betti, connectivity)
     if any(betti[1:]):
-        edited = local_edits(target, betti, radii, connectivity=connectivity, spacing=spacing, lasting=False)
+        edited = local_edits(
+            target.mask, betti, task.radii, connectivity=connectivity, spacing=task.spacing, lasting=False
+        )
         yield "repaired in place, any holes", tidied(edited, betti, connectivity)
     else:
-        yield "its deepest voxels", _seeds(target, confidence, betti[0], connectivity)
+        yield "its deepest voxels", _seeds(target, betti[0], connectivity)
 
 
-def _seeds(target: Mask, confidence: NDArray[np.float32], number: int, connectivity: int) -> Mask:
+def _seeds(target: _Target, number: int, connectivity: int) -> Mask:
     """The deepest voxel of each of the largest pieces."""
-    seeds = np.zeros_like(target)
-    rest = target
+    seeds = np.zeros_like(target.mask)
+    rest = target.mask
     for _ in range(number):
         piece = largest_components(rest, connectivity=connectivity)
         if piece.any():
-            seeds[np.unravel_index(np.argmax(np.where(piece, confidence, -np.inf)), seeds.shape)] = True
+            seeds[np.unravel_index(np.argmax(np.where(piece, target.confidence, -np.inf)), seeds.shape)] = True
             rest = rest & ~piece
     return seeds
