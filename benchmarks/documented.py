@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
 
 
 def write_table(name: str, headings: Sequence[str], rows: Sequence[Sequence[str]], document: Path = RESULTS) -> None:
-    """Replace what stands between ``<!-- table NAME -->`` and ``<!-- end NAME -->``; the machine and the day go under it."""
+    """Replace what stands between the comments ``table NAME`` and ``end NAME``; machine and day go under it."""
     lines = [headings, ["---"] * len(headings), *rows]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     made = f"{os.cpu_count()} cores, no GPU, {date.today().isoformat()}."

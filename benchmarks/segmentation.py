@@ -93,8 +93,8 @@ def measure(case: Case, scratch: Path) -> Row:
 
 
 HEADINGS = (
-    "prior", "cases", "placed: Dice", "Dice", "Dice, median", "Hausdorff (mm)", "Betti error", "topology right", "without folds",
-    "repaired voxels", "seconds", "peak MiB",
+    "prior", "cases", "placed: Dice", "Dice", "Dice, median", "Hausdorff (mm)", "Betti error", "topology right",
+    "without folds", "repaired voxels", "seconds", "peak MiB",
 )  # fmt: skip
 
 

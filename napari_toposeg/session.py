@@ -40,8 +40,8 @@ Value = TypeVar("Value")
 class SessionEvents(SignalGroup):
     """What a session tells.
 
-    `volume`, `prior`, `placement` and `settings` follow a change made by whoever called; `running`, `step`, `result` and
-    `failed` come from a run, in the compute thread.
+    `volume`, `prior`, `placement` and `settings` follow a change made by whoever called; `running`, `step`, `result`
+    and `failed` come from a run, in the compute thread.
     """
 
     volume = Signal(object)  # Volume or None

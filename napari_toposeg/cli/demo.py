@@ -42,12 +42,12 @@ def demo(
 
     from napari_toposeg.cli.picture import draw
     from napari_toposeg.cli.running import say
-    from napari_toposeg.cli.segment import exit_code, segment_volume, write_results
+    from napari_toposeg.cli.segment import exit_code, segment_volume
     from napari_toposeg.cli.show import print_json, show_segmentation
     from napari_toposeg.data import phantom
     from napari_toposeg.evaluation import dice
     from napari_toposeg.formats import complete_report, read_volume, write_image, write_mask
-    from napari_toposeg.inference import Settings
+    from napari_toposeg.inference import Settings, save
 
     names = ("phantom", "phantom_label", "mask", "displacement", "jacobian")
     image, truth, mask, field, jacobian = (output / f"{name}.nii.gz" for name in names)
@@ -69,7 +69,7 @@ def demo(
     result = segment_volume(volume, made.prior, site, settings, quiet=quiet)
     overlap = dice(result.full_mask(), made.mask)
     facts = {**result.report(), "dice": overlap}
-    write_results(result, facts, mask, field=field, jacobian=jacobian, report=report)
+    save(result, mask, field=field, jacobian=jacobian, report=report, facts=facts)
     draw(result, made.mask, picture)
     if json:
         print_json(complete_report(facts, volume))

@@ -62,14 +62,13 @@ def watching_for_interrupts() -> Iterator[Callable[[], bool]]:
 
 def compile_once(*, quiet: bool = False) -> None:
     """Compile what is compiled at first use, and say so where that takes long: half a minute on a new installation."""
-    from napari_toposeg import deformation, topology
+    from napari_toposeg.inference import warm_up
 
     late = threading.Timer(3.0, say, ["Compiling, once for this installation; it takes about half a minute ..."])
     if not quiet:
         late.start()
     try:
-        topology.warm_up()
-        deformation.warm_up()
+        warm_up()
     finally:
         late.cancel()
 

@@ -36,7 +36,8 @@ def hausdorff_distance(mask: NDArray[Any], reference: NDArray[Any], spacing: Seq
     Returns
     -------
     float
-        The largest distance of a voxel of one to the nearest of the other; infinite where exactly one is empty, 0 where both are.
+        The largest distance of a voxel of one to the nearest of the other; infinite where exactly one is empty, 0 where
+        both are.
     """
     mask, reference = np.asarray(mask, bool), np.asarray(reference, bool)
     if not mask.any() or not reference.any():

@@ -16,8 +16,8 @@ _RATE = 0.04
 # Width of the soft boundary, as a share of the template's mean half-size.
 _SOFTNESS = 0.12
 
-# How firmly the template is held where it was placed: firmly in a box that a person drew, loosely where nobody said where.
-# On 12 + 12 real cases a loose hold (.02) in a drawn box lost what the box knew: Dice .33 -> .27 and .78 -> .51.
+# How firmly the template is held where it was placed: firmly in a box that a person drew, whose place and size are
+# better known than the energy could find them; loosely where nobody said where.
 _FIRM, _LOOSE = 0.5, 0.02
 
 

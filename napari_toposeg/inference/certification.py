@@ -16,7 +16,8 @@ from napari_toposeg.steps import Step, Steps, last
 from napari_toposeg.topology import Certificate, certify, correct
 from napari_toposeg.volume import Volume
 
-# A correction that changes more than this share of the foreground is compared with one that starts from a fitted template.
+# A correction that changes more than this share of the foreground is compared with one that starts from a fitted
+# template.
 _LARGE_CHANGE = 0.05
 
 
@@ -49,9 +50,9 @@ class CertifiedMask:
 def certify_mask(mask: NDArray[np.bool_], prior: Prior, *, volume: Volume) -> Steps[CertifiedMask]:
     """Bring a mask to a prior's topology with as few changed voxels as can be found.
 
-    A mask with the right Betti numbers is left as it is. Otherwise starts with the right topology are sought among the mask's own
-    level sets, and moved towards it by simple points; where they change much, or none is right, the prior itself is
-    fitted to the mask and moved the same way.
+    A mask with the right Betti numbers is left as it is. Otherwise starts with the right topology are sought among the
+    mask's own level sets, and moved towards it by simple points; where they change much, or none is right, the prior
+    itself is fitted to the mask and moved the same way.
 
     Parameters
     ----------
@@ -130,6 +131,7 @@ def _fitted_template(mask: NDArray[np.bool_], prior: Prior, volume: Volume) -> N
     placement = _best_placement(mask, prior, volume)
     box = box_of(mask)
     assert box is not None  # an empty mask was refused before
-    # A mask has two values everywhere: the energy's means are those of the whole region, and nothing has to hold the template.
+    # A mask has two values everywhere: the energy's means are those of the whole region, and nothing has to hold the
+    # template.
     site = replace(site_in_box(prior, volume, box), placement=placement, within=None)
     return last(segment(image, prior, site)).full_mask()

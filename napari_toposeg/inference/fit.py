@@ -22,16 +22,19 @@ from napari_toposeg.priors import Placement, Prior
 from napari_toposeg.steps import Step
 from napari_toposeg.volume import Volume
 
-# Shares of the iterations: affine, then the velocity on grids of 5, 9 and 15 nodes (2-D: 6, 12, 24) along the longest axis.
+# Shares of the iterations: affine, then the velocity on grids of 5, 9 and 15 nodes (2-D: 6, 12, 24) along the longest
+# axis.
 _SHARES = (0.31, 0.23, 0.23, 0.23)
 _NODES = {2: (6, 12, 24), 3: (5, 9, 15)}
 
-# Width of the soft boundary at the start of each level, as a share of the template's mean half-size, and never less than
-# the voxels that follow; halved during the level. A width of 1.5 voxels for a ball of 5 told the fit nothing: it vanished.
+# Width of the soft boundary at the start of each level, as a share of the template's mean half-size, and never less
+# than the voxels that follow; halved during the level. A width of 1.5 voxels for a ball of 5 told the fit nothing: it
+# vanished.
 _SOFTNESS = (0.10, 0.07, 0.05)
 _LEAST_SOFTNESS = 0.6
 
-# Six steps err by .06 (2-D) and .11 (3-D) voxels against eleven; the strict test and the unfolding see what comes of it.
+# Six steps err by .06 (2-D) and .11 (3-D) voxels against eleven; the strict test and the unfolding see what comes of
+# it.
 _INTEGRATION_STEPS = 6
 _VELOCITY_RATE, _NETWORK_RATE = 0.1, 1e-3
 
@@ -194,7 +197,8 @@ def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], co
         if velocity is None:
             velocity = torch.zeros(1, prior.ndim, *node_shape, device=level.device)
         velocity = resize(velocity.detach(), node_shape).requires_grad_()
-        # Integrated at half the resolution, where the velocity has no more to say than at the full one: 6 times quicker.
+        # Integrated at half the resolution, where the velocity has no more to say than at the full one: 6 times
+        # quicker.
         half = level.frame.resized([max(4, (size + 1) // 2) for size in level.frame.shape])
         window = border_window(half.shape, window_width(half, finest), device=level.device)
 

@@ -13,7 +13,7 @@ WORKING_VOXELS = {2: (64**2, 96**2, 160**2), 3: (18**3, 26**3, 40**3)}
 """Most voxels of the working grids, coarse to fine, by dimension. At 40**3 a whole fit takes about 6 s on one core."""
 
 FIELD_VOXELS = 12_000_000
-"""Most voxels on which a deformation is kept; a larger region is held on a coarser grid, so that 512x512x300 fits memory."""
+"""Most voxels on which a deformation is kept. A larger region, a whole 512x512x300 CT, is held on a coarser grid."""
 
 _LEAST_SIZE = 5
 """Fewest voxels of a working grid along an axis, where the image has as many."""
@@ -58,7 +58,7 @@ def field_box(frame: Frame, region: Box) -> Box:
         May reach beyond the image: an organ may touch its border.
     """
     spacing = _working_spacing(frame.crop(region), WORKING_VOXELS[frame.ndim][-1])
-    return grow_box(region, np.maximum(WINDOW * spacing / frame.spacing, 1.0))
+    return grow_box(region, list(np.maximum(WINDOW * spacing / frame.spacing, 1.0)))
 
 
 def window_width(frame: Frame, finest: Frame) -> list[float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_toposeg.errors import ToposegError
@@ -87,8 +88,7 @@ def make_level(volume: Volume, field: Frame, within: Box | None, voxels: int, de
     )
 
 
-def _in_box(at: np.ndarray, box: Box) -> np.ndarray:
+def _in_box(at: NDArray[np.float32], box: Box) -> NDArray[np.bool_]:
     low = np.array([start for start, _ in box]).reshape(-1, *[1] * len(box))
     high = np.array([stop for _, stop in box]).reshape(-1, *[1] * len(box))
-    inside: np.ndarray = ((at >= low - 0.5) & (at <= high - 0.5)).all(axis=0)
-    return inside
+    return np.asarray(((at >= low - 0.5) & (at <= high - 0.5)).all(axis=0))

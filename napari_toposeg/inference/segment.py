@@ -25,8 +25,8 @@ from napari_toposeg.topology import Certificate, certify, path_snap
 from napari_toposeg.volume import Volume, check_finite
 
 PATH_STEPS = 6
-"""Steps in which the template's mask is carried along the deformation. A ring that travels 30 voxels keeps a Dice of 1.000 to
-the unsnapped mask with 6 to 8 steps, and of .96 with one."""
+"""Steps in which the template's mask is carried along the deformation. A ring that travels 30 voxels keeps a Dice of
+1.000 to the unsnapped mask with 6 to 8 steps, and of .96 with one."""
 
 PREVIEW_EVERY = 5
 _PREVIEW_VOXELS = 4_000_000
@@ -66,14 +66,15 @@ def segment(volume: Volume, prior: Prior, site: Site, settings: Settings | None 
     Yields
     ------
     Step[Segmentation]
-        One an iteration, and one each for preparing, unfolding and certifying. Every few carry a preview: the mask as it would be
-        now, on the region. The last carries the result. Throwing `Finish` ends the fit early; what was best is certified.
+        One an iteration, and one each for preparing, unfolding and certifying. Every few carry a preview: the mask as
+        it would be now, on the region. The last carries the result. Throwing `Finish` ends the fit early; what was best
+        is certified.
 
     Raises
     ------
     ToposegError
-        If the dimensions differ, the region holds values that are not finite or one single intensity, the template has too few voxels
-        there to keep its topology, or the device does not exist.
+        If the dimensions differ, the region holds values that are not finite or one single intensity, the template has
+        too few voxels there to keep its topology, or the device does not exist.
     """
     settings = settings or Settings()
     placement, region = site.placement, site.region
@@ -144,7 +145,7 @@ def _numpy(fitted: Fitted) -> NDArray[np.float32]:
 def _regular_field(
     fitted: Fitted, field: Frame, settings: Settings
 ) -> tuple[Displacement, JacobianMap, Unfolded | None]:
-    """The displacement on the image's own voxels (coarser only where they are too many), and without folds if strict."""
+    """The displacement on the image's own voxels, coarser only where they are too many; without folds if strict."""
     grid = field if np.prod(field.shape) <= FIELD_VOXELS else working_frame(field, FIELD_VOXELS)
     values = resize(fitted.displacement.cpu(), grid.shape)[0].numpy()
     jacobian = jacobian_map(values)

@@ -30,12 +30,12 @@ class Settings:
     seed : int
         Seed of everything random. The velocity field has nothing random; a TPSN's first weights have.
     certify : {"strict", "report", "off"}
-        "strict": folds are repaired and the mask is carried along the deformation by simple points, so that its topology is the
-        prior's. "report": the mask is where the warped signed distance is positive, and its topology is only counted. "off":
-        as "report", and a wrong topology is not a failure.
+        "strict": folds are repaired and the mask is carried along the deformation by simple points, so that its
+        topology is the prior's. "report": the mask is where the warped signed distance is positive, and its topology is
+        only counted. "off": as "report", and a wrong topology is not a failure.
     reach : float
-        The Chan-Vese energy takes its means over this share of the template's mean half-size around each voxel; 0 for the whole
-        region, as the energy was published. Only where the organ is said to lie in a box.
+        The Chan-Vese energy takes its means over this share of the template's mean half-size around each voxel; 0 for
+        the whole region, as the energy was published. Only where the organ is said to lie in a box.
     outside_weight : float
         Weight of the share of the mask that leaves that box.
     jacobian_weight : float

@@ -1,4 +1,4 @@
-"""Where in a volume a run takes place: the placed template, what is looked at, and what was said of where the organ lies."""
+"""Where in a volume a run takes place: the placed template, what is looked at, and where the organ is said to lie."""
 
 from __future__ import annotations
 

@@ -12,14 +12,15 @@ from napari_toposeg import deformation, topology
 def warm_up() -> None:
     """Compile the kernels, or load them from their cache, and leave one core free.
 
-    Called in the thread that will compute, before it does. The first time on a machine it takes about half a minute; from the cache
-    about a second.
+    Called in the thread that will compute, before it does. The first time on a machine it takes about half a minute;
+    from the cache about a second.
 
     Notes
     -----
-    PyTorch's threads wait for one another by spinning. Where another process, or the window's own thread, holds one of the cores,
-    all of them wait for it: drawing the eleven priors took 25 s instead of 1 s with two threads on two busy cores.
+    PyTorch's threads wait for one another by spinning. Where another process, or the window's own thread, holds one of
+    the cores, all of them wait for it: drawing the eleven priors took 25 s instead of 1 s with two threads on two busy
+    cores.
     """
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
     topology.warm_up()
     deformation.warm_up()

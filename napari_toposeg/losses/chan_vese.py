@@ -28,26 +28,27 @@ def chan_vese(
     weight : (N, 1, *grid) tensor, optional
         How much each voxel counts, at least 0; voxels beyond the image count 0. Default: all alike.
     reach : (ndim,) sequence of int, optional
-        The means inside and outside are taken, at each voxel, over a smooth window of about plus and minus this many voxels by
-        axis. Default: over everything.
+        The means inside and outside are taken, at each voxel, over a smooth window of about plus and minus this many
+        voxels by axis. Default: over everything.
 
     Returns
     -------
     () tensor
-        0 where two constants (near each voxel, if `reach` is given) explain the image wholly; 1 where two constants over
-        everything explain nothing. Mean over the batch.
+        0 where two constants (near each voxel, if `reach` is given) explain the image wholly; 1 where two constants
+        over everything explain nothing. Mean over the batch.
 
     Notes
     -----
     Zhang and Lui, "Topology-Preserving Segmentation Network", Eq. 11 prints the integral of
-    ``I - c1 M - c2 (1 - M)`` with c1 and c2 the means inside and outside. As printed it is identically zero, whatever the
-    mask: the integral of I is by definition of the two means that of ``c1 M + c2 (1 - M)``. This is the energy of Chan
-    and Vese (2001) instead, with the squares: the integral of ``(I - c1)**2 M + (I - c2)**2 (1 - M)``. It is divided by
-    that of ``(I - mean)**2``, so that its weight against the regularisation does not depend on the image's units.
+    ``I - c1 M - c2 (1 - M)`` with c1 and c2 the means inside and outside. As printed it is identically zero, whatever
+    the mask: the integral of I is by definition of the two means that of ``c1 M + c2 (1 - M)``. This is the energy of
+    Chan and Vese (2001) instead, with the squares: the integral of ``(I - c1)**2 M + (I - c2)**2 (1 - M)``. It is
+    divided by that of ``(I - mean)**2``, so that its weight against the regularisation does not depend on the image's
+    units.
 
-    With `reach` it is the region-scalable energy of Li et al. (2008). Two means over everything tell the bright from the dark; an
-    organ between a brighter neighbour and a darker one, or under a bias field, needs means from near by. That energy sees no
-    further than its reach: the template has to stand near the organ.
+    With `reach` it is the region-scalable energy of Li et al. (2008). Two means over everything tell the bright from
+    the dark; an organ between a brighter neighbour and a darker one, or under a bias field, needs means from near by.
+    That energy sees no further than its reach: the template has to stand near the organ.
     """
     axes = tuple(range(2, image.ndim))
     inside = mask if weight is None else mask * weight

@@ -30,12 +30,13 @@ class Prior:
     betti : tuple of int
         Betti numbers (b0, b1) in 2-D, (b0, b1, b2) in 3-D.
     signed_distance : callable
-        From coordinates, a float tensor (ndim, *grid) in the prior's own unit box [-1, 1]**ndim, to the signed distance (*grid)
-        in the same units: positive inside, zero on the surface. Differentiable almost everywhere.
+        From coordinates, a float tensor (ndim, *grid) in the prior's own unit box [-1, 1]**ndim, to the signed distance
+        (*grid) in the same units: positive inside, zero on the surface. Differentiable almost everywhere.
     keeps_proportions : bool
         Whether a placement scales all axes alike (a ball) or lets each fill its side of the box (an ellipsoid).
     has_axis : bool
-        Whether one axis differs from the others (ring, tube, cylinder): the last of the unit box, turned by a placement.
+        Whether one axis differs from the others (ring, tube, cylinder): the last of the unit box, turned by a
+        placement.
     extent : tuple of float or None
         Half-sizes of the shape in its unit box where it does not fill it (a ring is flat). Default: all 1.
     drawn_stretch : tuple of float or None
@@ -74,7 +75,7 @@ class Placement:
         return np.linalg.inv(self.matrix) @ frame.affine
 
     def size_in(self, frame: Frame) -> float:
-        """Mean half-extent of the placed unit box, in voxels of a frame: how long a unit of signed distance is there."""
+        """Mean half-side of the placed unit box, in voxels of a frame: how long a unit of signed distance is there."""
         to_unit = self.unit_from(frame)[: frame.ndim, : frame.ndim]
         return float(abs(np.linalg.det(to_unit)) ** (-1.0 / frame.ndim))
 

@@ -1,7 +1,7 @@
 """Signed distance functions of the built-in templates, each in its own unit box [-1, 1]**ndim.
 
-Every function takes coordinates, a float tensor (ndim, *grid), and returns the signed distance (*grid): positive inside,
-negative outside, zero on the surface, gradient of length one almost everywhere. The last axis is the one that a
+Every function takes coordinates, a float tensor (ndim, *grid), and returns the signed distance (*grid): positive
+inside, negative outside, zero on the surface, gradient of length one almost everywhere. The last axis is the one that a
 ring, a tube or a cylinder turns about.
 """
 

@@ -161,7 +161,7 @@ def mean_shape(
         if not candidates:
             raise ToposegError(
                 "The mean shape loses the masks' topology.",
-                why=f"Their walls are thinner than a voxel on the {MEAN_SHAPE_SIZE}-voxel grid on which they are averaged.",
+                why=f"Their walls are thinner than a voxel on the {MEAN_SHAPE_SIZE}-voxel grid of the mean.",
                 todo="Use one of the masks as the template instead.",
             )
         nearest = min(candidates, key=lambda k: int(((distances[k] > 0) != average).sum()))
