@@ -26,8 +26,8 @@ _LEAST_SIDE = 1.5
 class BoxDrawing(QObject):
     """The rectangle's layer, and the box that it stands for.
 
-    The box has one range of voxels for each axis of the image's layer. Along the slider's axis it is set by `set_slices`;
-    the rectangle follows the slider within it, so that it can be seen and dragged in each of its slices.
+    The box has one range of voxels for each axis of the image's layer. `set_slices` sets that along the
+    slider; the rectangle follows the slider within it, so that it can be seen and dragged in each of its slices.
     """
 
     rested = Signal(object)

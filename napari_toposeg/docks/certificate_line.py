@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.canvas_guard import guard_canvases
 from napari_toposeg.docks.workspace import Workspace
 from napari_toposeg.session import Session
 
@@ -24,6 +25,7 @@ def show_certificate_line(workspace: Workspace) -> None:
         )
         # No bar with buttons: a line that can be closed by accident is not always in sight.
         dock.setTitleBarWidget(QWidget())
+        guard_canvases(dock.window())
 
 
 class CertificateLine(QWidget):

@@ -1,10 +1,10 @@
 """The one place that maps canonical volumes to what napari shows, and back.
 
 Canonical voxels count to the patient's right, front and head. napari draws the last axis to the right, the one before
-it downwards, and a slider along the first. So an image is shown with its axes reversed and all of them flipped: the slider
-runs from head to foot, rows from front to back, columns from right to left. An axial, coronal or sagittal slice is
+it downwards, and a slider along the first. So an image is shown with its axes reversed and all of them flipped:
+the slider runs from head to foot, rows from front to back, columns from right to left. A slice of any direction is
 then upright and in the radiological convention, whichever way the axes are rolled; the volume is not mirrored in 3-D,
-where napari's first axis points towards the viewer; and a picture comes out as drawn. All of it are views, never copies.
+where napari's first axis points towards the viewer; and a picture comes out as drawn. Nothing is copied.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSpinBox,
 )
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.dock import Dock, rule
 from napari_toposeg.docks.loss_curve import LossCurve
+from napari_toposeg.docks.progress_line import ProgressLine
 from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
 from napari_toposeg.inference import Settings, available_devices
 from napari_toposeg.steps import Step
@@ -40,12 +40,6 @@ _RUN = f"""
 QPushButton {{ background: {colours.ACCENT}; color: white; font-weight: bold; padding: 6px; }}
 QPushButton:hover {{ background: #4aa3ee; }}
 QPushButton:disabled {{ background: rgba(127, 140, 160, 60); color: rgba(140, 148, 160, 255); }}
-"""
-
-_PROGRESS = f"""
-QProgressBar {{ border: none; border-radius: 4px; background: rgba(127, 140, 160, 50); text-align: center;
-  min-height: 20px; }}
-QProgressBar::chunk {{ border-radius: 4px; background: {colours.ACCENT}; }}
 """
 
 
@@ -67,8 +61,7 @@ class SegmentDock(Dock):
         self.run_button.setStyleSheet(_RUN)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stops at the next step; the best so far is certified and shown.")
-        self.progress = QProgressBar()
-        self.progress.setStyleSheet(_PROGRESS)
+        self.progress = ProgressLine()
         self.curve = LossCurve()
         self.save_button = QPushButton("Save mask…")
         self.with_field = QCheckBox("Field")
@@ -155,23 +148,18 @@ class SegmentDock(Dock):
         else:
             self.run_button.setToolTip("")
         if not running and session.result is None:
-            self.progress.setRange(0, 1)
-            self.progress.setValue(0)
-            self.progress.setFormat("Not run yet")
+            self.progress.tell(0.0, "Not run yet")
             self.curve.clear()
         elif not running and session.result is not None:
             seconds = session.result.seconds.get("total", 0.0)
-            self.progress.setRange(0, 1)
-            self.progress.setValue(1)
-            self.progress.setFormat(
-                f"Done: {session.result.iterations} iterations in {seconds:.1f} s on {session.result.device}"
+            self.progress.tell(
+                1.0, f"Done: {session.result.iterations} iterations in {seconds:.1f} s on {session.result.device}"
             )
 
     def _show_running(self, running: bool) -> None:
         if running:
             self.curve.clear()
-            self.progress.setRange(0, 0)
-            self.progress.setFormat("Preparing")
+            self.progress.tell(0.0, "Preparing")
         self._show_state()
 
     def _show_steps(self, steps: list[Step[Any]]) -> None:
@@ -181,9 +169,7 @@ class SegmentDock(Dock):
                 self.curve.add(step.losses["total"], step.stage)
                 self._losses = step.losses
         step = steps[-1]
-        self.progress.setRange(0, step.total)
-        self.progress.setValue(step.number)
-        self.progress.setFormat(f"{step.stage.capitalize()}: %v of %m")
+        self.progress.tell(step.number / step.total, f"{step.stage.capitalize()}: {step.number} of {step.total}")
         if step.losses:
             self.curve.setToolTip(
                 "\n".join(f"{name.replace('_', '-')}: {value:.4g}" for name, value in step.losses.items())
@@ -209,7 +195,7 @@ class SegmentDock(Dock):
 
     def _cancel(self) -> None:
         self.cancel_button.setEnabled(False)
-        self.progress.setFormat("Stopping; the best so far is kept")
+        self.progress.tell(self.progress.share, "Stopping; the best so far is kept")
         self.workspace.session.cancel()
 
     def _ask_where_to_save(self) -> None:

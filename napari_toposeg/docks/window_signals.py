@@ -1,8 +1,8 @@
 """A session's signals, in the window's thread.
 
 A run's signals come from the compute thread. A `QObject` that lives in the window's thread passes them on: Qt queues
-what another thread emits, in order, and drops the connection when the receiving widget dies. (psygnal's own queue has to be polled
-by a timer, and one for the whole application; here nothing runs while nothing happens.)
+what another thread emits, in order, and drops the connection when the receiving widget dies. (psygnal's own queue
+has to be polled by a timer; here nothing runs while nothing happens.)
 """
 
 from __future__ import annotations

@@ -1,0 +1,43 @@
+"""A repair of napari's canvas: layers may be hidden and removed without ending the process."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QWidget
+from vispy.gloo import gl
+
+_ATTRIBUTES = 16
+"""Vertex attributes that every OpenGL has at least."""
+
+
+def guard_canvases(window: QWidget) -> None:
+    """Leave no vertex attribute switched on after a frame.
+
+    vispy switches on the attributes of what it draws, and off only where it draws the same again. Once such a layer is
+    removed, its buffers are gone while their attributes are on, and any other layer's next draw reads them: an access
+    violation, or the end of the process, after removing a Shapes, Points or Vectors layer (napari issue
+    6472; in 0.9.2 every time with software OpenGL). A second call does nothing.
+
+    Parameters
+    ----------
+    window : QWidget
+        The viewer's window.
+    """
+    for canvas in window.findChildren(QOpenGLWidget):
+        if canvas.findChild(_CanvasGuard) is None:
+            _CanvasGuard(canvas)
+
+
+class _CanvasGuard(QObject):
+    def __init__(self, canvas: QOpenGLWidget) -> None:
+        super().__init__(canvas)
+        canvas.frameSwapped.connect(self._switch_off)
+
+    def _switch_off(self) -> None:
+        canvas = self.parent()
+        if isinstance(canvas, QOpenGLWidget):
+            canvas.makeCurrent()
+            for number in range(_ATTRIBUTES):
+                gl.glDisableVertexAttribArray(number)
+            canvas.doneCurrent()

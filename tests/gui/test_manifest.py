@@ -1,0 +1,67 @@
+"""The manifest, and what napari calls through it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+
+from napari_toposeg.docks.reader import get_reader, read
+from napari_toposeg.docks.writer import write_labels, write_volume
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    return PluginManifest.from_file(Path(str(files("napari_toposeg").joinpath("napari.yaml"))))
+
+
+def test_the_manifest_is_valid_and_all_that_it_names_exists(manifest) -> None:
+    manifest.validate_imports()
+    assert all(command.id.startswith("napari-toposeg.") for command in manifest.contributions.commands)
+    assert [widget.display_name for widget in manifest.contributions.widgets] == ["Prior", "Segment", "Deformation"]
+
+
+def test_pictures_are_left_to_napari(manifest) -> None:
+    (reader,) = manifest.contributions.readers
+    assert reader.filename_patterns == ["*.nii", "*.nii.gz", "*.hdr", "*.img"]
+    assert get_reader("photo.txt") is None
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR", "ILA"])
+def test_an_image_is_written_as_it_was_read(codes, tmp_path) -> None:
+    orientation = nibabel.orientations.axcodes2ornt(tuple(codes))
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    affine = np.diag([2.0, 1.0, 3.0, 1.0]) @ nibabel.orientations.inv_ornt_aff(orientation, (3, 4, 5))
+    nibabel.save(nibabel.Nifti1Image(array, affine), tmp_path / "in.nii.gz")
+    ((data, attributes, kind),) = read(str(tmp_path / "in.nii.gz"))
+    assert kind == "image"
+    write_volume(str(tmp_path / "out.nii.gz"), data, attributes)
+    written = nibabel.load(tmp_path / "out.nii.gz")
+    assert np.array_equal(np.asarray(written.dataobj), array)
+    assert np.allclose(written.affine, affine)
+
+
+def test_labels_stay_labels_and_keep_their_numbers(tmp_path) -> None:
+    array = np.zeros((6, 7, 8), np.uint8)
+    array[1:3, 2:5, 3:6] = 7
+    array[4, 4, 4] = 200
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([-1.0, 1.0, 2.0, 1.0])), tmp_path / "in.nii")
+    ((data, attributes, kind),) = read(str(tmp_path / "in.nii"))
+    assert kind == "labels"
+    write_labels(str(tmp_path / "out.nii.gz"), np.asarray(data, np.int32), attributes)
+    assert np.array_equal(np.asarray(nibabel.load(tmp_path / "out.nii.gz").dataobj), array)
+
+
+def test_a_layer_without_a_file_is_written_where_it_was_seen(tmp_path) -> None:
+    data = np.arange(60.0).reshape(3, 4, 5)
+    write_volume(
+        str(tmp_path / "out.nii"), data, {"scale": (2.0, 1.0, 0.5), "translate": (1.0, 2.0, 3.0), "name": "new"}
+    )
+    ((back, attributes, _),) = read(str(tmp_path / "out.nii"))
+    assert np.array_equal(back, data)
+    assert np.allclose(attributes["scale"], (2.0, 1.0, 0.5))
+    assert np.allclose(attributes["translate"], (1.0, 2.0, 3.0))
