@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-import gudhi
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, label
 
 from napari_toposeg.data import phantom
@@ -15,19 +13,11 @@ from napari_toposeg.errors import ToposegError
 from napari_toposeg.priors import find_prior, prior_names
 
 
-def betti_by_gudhi(mask: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Betti numbers of the union of closed voxels, by a peer."""
-    cells = np.pad(np.where(mask, 0.0, 1.0), 1, constant_values=1.0)
-    complex_ = gudhi.CubicalComplex(top_dimensional_cells=cells)
-    complex_.compute_persistence(homology_coeff_field=2, min_persistence=0.0)
-    return tuple(complex_.persistent_betti_numbers(0.5, 0.5)[: mask.ndim])
-
-
 @pytest.mark.parametrize("name", prior_names())
-def test_the_object_has_the_priors_betti_numbers_as_a_peer_counts_them(name: str) -> None:
+def test_the_object_has_the_priors_betti_numbers_as_a_peer_counts_them(name: str, gudhi_betti) -> None:
     # Half as fine as the default in 3-D: the peer takes 6 s for a default one.
     made = phantom(name, (48, 48, 32) if find_prior(name).ndim == 3 else None, seed=3)
-    assert betti_by_gudhi(made.mask) == made.prior.betti
+    assert gudhi_betti(made.mask) == made.prior.betti
     assert made.mask.shape == made.volume.shape
     assert made.volume.ndim == made.prior.ndim
 
@@ -56,14 +46,14 @@ def test_voxels_of_a_3d_phantom_are_anisotropic_and_shape_and_spacing_can_be_cho
 
 
 @pytest.mark.parametrize("name", ["annulus", "ellipsoid", "shell"])
-def test_the_object_is_brighter_than_its_surroundings_but_a_threshold_does_not_find_it(name: str) -> None:
+def test_the_object_is_brighter_than_its_surroundings_but_a_threshold_does_not_find_it(name: str, gudhi_betti) -> None:
     made = phantom(name, (48, 48, 32) if find_prior(name).ndim == 3 else None, seed=5)
     inside = made.volume.voxels[made.mask]
     near = (distance_transform_edt(~made.mask) < 10) & ~made.mask
     assert inside.mean() - made.volume.voxels[near].mean() > 3 * inside.std()
     thresholded = made.volume.voxels > (inside.mean() + made.volume.voxels[near].mean()) / 2
     # Distractors, noise and bias break the topology that the phantom itself has.
-    assert betti_by_gudhi(thresholded) != made.prior.betti
+    assert gudhi_betti(thresholded) != made.prior.betti
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gudhi
 import numpy as np
 import pytest
 
 from napari_toposeg.data import phantom
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.evaluation import dice
 from napari_toposeg.frame import box_of
 from napari_toposeg.inference import Segmentation, Settings, segment, site_in_box, site_in_image
 from napari_toposeg.inference.warping import warped_distance
@@ -16,19 +16,6 @@ from napari_toposeg.steps import Finish, Step, last
 from napari_toposeg.volume import Volume
 
 QUICK = Settings(iterations=40)
-
-
-def gudhi_betti(mask: np.ndarray) -> tuple[int, ...]:
-    """Betti numbers by gudhi, with foreground 8/26."""
-    complex_ = gudhi.CubicalComplex(top_dimensional_cells=np.where(np.pad(mask, 1), 0.0, 1.0))
-    complex_.compute_persistence(homology_coeff_field=2, min_persistence=0)
-    betti = [*complex_.persistent_betti_numbers(0.5, 0.5), 0, 0, 0]
-    return tuple(int(number) for number in betti[: mask.ndim])
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Overlap of two masks."""
-    return 2.0 * float((one & other).sum()) / float(one.sum() + other.sum())
 
 
 def in_its_box(volume: Volume, mask: np.ndarray, name: str, settings: Settings, *, margin: int = 5) -> Segmentation:
@@ -56,7 +43,7 @@ def segmented(solid) -> Segmentation:
 
 
 @pytest.mark.parametrize("name", ["disk", "ellipse", "annulus"])
-def test_a_flat_phantom_is_found_with_its_topology(name) -> None:
+def test_a_flat_phantom_is_found_with_its_topology(name, gudhi_betti) -> None:
     image = phantom(name, (96, 88), seed=1)
     result = in_its_box(image.volume, image.mask, name, Settings())
     assert gudhi_betti(result.full_mask()) == find_prior(name).betti
@@ -67,7 +54,7 @@ def test_a_flat_phantom_is_found_with_its_topology(name) -> None:
 
 
 @pytest.mark.parametrize("name", ["ellipsoid", "shell", "torus", "tube"])
-def test_a_solid_phantom_keeps_the_prior_s_topology(name) -> None:
+def test_a_solid_phantom_keeps_the_prior_s_topology(name, gudhi_betti) -> None:
     image = phantom(name, (48, 48, 32), seed=2)
     result = in_its_box(image.volume, image.mask, name, QUICK)
     assert gudhi_betti(result.full_mask()) == find_prior(name).betti
@@ -156,7 +143,7 @@ def test_in_the_whole_image_the_organ_is_looked_for() -> None:
     assert result.certificate.topology_ok
 
 
-def test_strict_repairs_what_report_only_tells() -> None:
+def test_strict_repairs_what_report_only_tells(gudhi_betti) -> None:
     """A thin ring breaks when it is sampled on coarse voxels; carried along by simple points it does not."""
     image = phantom("annulus", (40, 40), seed=11)
     loose = Settings(iterations=60, jacobian_weight=0.0, laplacian_weight=0.0, certify="report")
@@ -177,14 +164,14 @@ def test_a_tpsn_s_weights_can_move_instead_of_a_velocity(flat) -> None:
     assert np.abs(result.displacement.values).max() > 0.1
 
 
-def test_thick_slices_are_segmented_on_their_own_grid() -> None:
+def test_thick_slices_are_segmented_on_their_own_grid(gudhi_betti) -> None:
     image = phantom("ball", (64, 64, 16), spacing=(1.0, 1.0, 6.0), seed=4)
     result = in_its_box(image.volume, image.mask, "ellipsoid", QUICK, margin=1)
     assert gudhi_betti(result.full_mask()) == (1, 0, 0)
     assert result.displacement.frame.spacing == pytest.approx(image.volume.spacing)
 
 
-def test_a_region_at_the_image_s_border_is_no_obstacle() -> None:
+def test_a_region_at_the_image_s_border_is_no_obstacle(gudhi_betti) -> None:
     i, j, k = np.indices((30, 30, 30))
     mask = (i - 8) ** 2 + (j - 8) ** 2 + (k - 8) ** 2 < 64
     volume = Volume.from_stored(np.where(mask, 100, 20).astype(np.int16), np.eye(4))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_toposeg.data import BETTI, broken_mask
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.topology import betti_numbers, correct, fill_cavities, largest_components
 
@@ -25,15 +26,15 @@ def cut(mask, rows=(38, 43), columns=(40, 80)):
     return mask
 
 
-def test_all_kinds_are_tried(broken):
-    assert set(broken.BETTI) == set(KINDS)
+def test_all_kinds_are_tried():
+    assert set(BETTI) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_masks_broken_on_purpose_come_back_with_their_betti_numbers_and_little_changed(broken, gudhi_betti, kind):
+def test_masks_broken_on_purpose_come_back_with_their_betti_numbers_and_little_changed(gudhi_betti, kind):
     shares = []
     for seed in range(8):
-        case = broken.broken_mask(kind, seed)
+        case = broken_mask(kind, seed)
         assert gudhi_betti(case.clean) == case.betti
         assert gudhi_betti(case.mask) != case.betti
         corrected = correct(case.mask, case.betti)
@@ -45,9 +46,9 @@ def test_masks_broken_on_purpose_come_back_with_their_betti_numbers_and_little_c
 
 
 @pytest.mark.parametrize(("kind", "connectivity"), [("annulus", 4), ("disk", 4), ("torus", 6), ("shell", 6)])
-def test_the_other_connectivity_is_corrected_as_well(broken, gudhi_betti, kind, connectivity):
+def test_the_other_connectivity_is_corrected_as_well(gudhi_betti, kind, connectivity):
     for seed in range(3):
-        case = broken.broken_mask(kind, seed)
+        case = broken_mask(kind, seed)
         corrected = correct(case.mask, case.betti, connectivity=connectivity)
         assert corrected is not None
         assert gudhi_betti(corrected.mask, connectivity) == case.betti
@@ -230,8 +231,8 @@ def test_noise_all_through_still_gets_the_betti_numbers(gudhi_betti):
     assert corrected.changed_voxels < 0.3 * mask.sum()
 
 
-def test_the_same_mask_is_corrected_in_the_same_way_and_not_written_to(broken):
-    case = broken.broken_mask("torus", 1)
+def test_the_same_mask_is_corrected_in_the_same_way_and_not_written_to():
+    case = broken_mask("torus", 1)
     mask = case.mask.copy()
     mask.flags.writeable = False
     first, second = correct(mask, case.betti), correct(np.asfortranarray(mask), case.betti)
