@@ -16,11 +16,11 @@ from napari_toposeg.docks.words import betti_words
 from napari_toposeg.docks.workspace import Workspace
 from napari_toposeg.priors import Prior, render
 
-PICTURE = 44
+PICTURE = 38
 """Side of a picture in pixels of the screen; rendered at twice that, for screens with fine pixels."""
 
 _COLUMNS = 4
-_ROW = 92
+_ROW = 86
 _STYLE = f"""
 QToolButton {{ border: 2px solid transparent; border-radius: 6px; padding: 5px 1px 3px 1px; font-size: 11px;
   background: rgba(127, 140, 160, 28); }}
