@@ -16,7 +16,7 @@ from napari_toposeg.inference.grids import WORKING_VOXELS, window_width
 from napari_toposeg.inference.levels import Level, make_level
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.warping import soft_mask
-from napari_toposeg.losses import laplacian_magnitude, relu_jacobian
+from napari_toposeg.losses import gradient_magnitude, laplacian_magnitude, relu_jacobian
 from napari_toposeg.networks import TPSN, TPSNSettings
 from napari_toposeg.priors import Placement, Prior
 from napari_toposeg.steps import Step
@@ -162,11 +162,13 @@ def _iterate(
         outside = level.outside(mask, template_volume)
         jacobian = relu_jacobian(regular)
         laplacian = laplacian_magnitude(regular)
+        gradient = gradient_magnitude(regular)
         total = (
             energy
             + settings.outside_weight * outside
             + settings.jacobian_weight * jacobian
             + settings.laplacian_weight * laplacian
+            + settings.gradient_weight * gradient
         )
         if best is None or total.item() < least:
             least, best = total.item(), moved.detach()
@@ -178,6 +180,7 @@ def _iterate(
             "outside": outside.item(),
             "jacobian": jacobian.item(),
             "laplacian": laplacian.item(),
+            "gradient": gradient.item(),
             "total": total.item(),
         }
         yield terms, best

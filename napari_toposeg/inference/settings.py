@@ -42,6 +42,8 @@ class Settings:
         Weight of the mean ReLU-Jacobian against the Chan-Vese energy.
     laplacian_weight : float
         Weight of the mean absolute Laplacian.
+    gradient_weight : float
+        Weight of the mean squared gradient. Without it small bright balls vanished, and the deformation wandered.
     """
 
     objective: Objective = "chan-vese"
@@ -53,7 +55,8 @@ class Settings:
     reach: float = 0.35
     outside_weight: float = 1.0
     jacobian_weight: float = 10.0
-    laplacian_weight: float = 0.1
+    laplacian_weight: float = 0.02
+    gradient_weight: float = 0.1
 
     def __post_init__(self) -> None:
         for name, value, known in (

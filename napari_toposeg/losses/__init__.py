@@ -1,6 +1,6 @@
 """What is minimised."""
 
 from napari_toposeg.losses.chan_vese import chan_vese
-from napari_toposeg.losses.regularization import laplacian_magnitude, relu_jacobian
+from napari_toposeg.losses.regularization import gradient_magnitude, laplacian_magnitude, relu_jacobian
 
-__all__ = ["chan_vese", "laplacian_magnitude", "relu_jacobian"]
+__all__ = ["chan_vese", "gradient_magnitude", "laplacian_magnitude", "relu_jacobian"]

@@ -56,6 +56,29 @@ def laplacian_magnitude(displacement: Tensor) -> Tensor:
     return laplacian(_exact(displacement)).abs().mean()
 
 
+def gradient_magnitude(displacement: Tensor) -> Tensor:
+    """Mean squared gradient of a displacement: how much neighbours move apart.
+
+    Parameters
+    ----------
+    displacement : (N, ndim, *grid) tensor
+        In voxels of its grid.
+
+    Returns
+    -------
+    () tensor
+        Squared Frobenius norm of the displacement's gradient, by differences of neighbours, as a mean over voxels and
+        batch. Zero for a shift.
+
+    Notes
+    -----
+    Wyburd et al., "TEDS-Net", Eq. 2, as a mean where theirs is a sum, for the reason given in `relu_jacobian`.
+    """
+    exact = _exact(displacement)
+    axes = range(2, exact.ndim)
+    return torch.stack([exact.diff(dim=axis).square().sum(dim=1).mean() for axis in axes]).sum()
+
+
 def _exact(displacement: Tensor) -> Tensor:
     # Under autocast a network answers in half precision, where a displacement of 20 voxels has steps of 1/64 or 1/8.
     return displacement.to(torch.promote_types(displacement.dtype, torch.float32))

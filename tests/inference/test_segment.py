@@ -18,7 +18,9 @@ from napari_toposeg.volume import Volume
 QUICK = Settings(iterations=40)
 
 
-def in_its_box(volume: Volume, mask: np.ndarray, name: str, settings: Settings, *, margin: int = 5) -> Segmentation:
+def in_its_box(
+    volume: Volume, mask: np.ndarray, name: str, settings: Settings, *, margin: float | None = 5
+) -> Segmentation:
     """Segment what a person would have drawn a box around."""
     prior = find_prior(name)
     assert prior is not None
@@ -65,6 +67,12 @@ def test_it_finds_the_organ_better_than_the_template_that_was_placed(segmented, 
     prior = find_prior("ball")
     placed = template_mask(prior, place_in_box(prior, solid.volume.frame, box_of(solid.mask)), solid.volume.frame)
     assert dice(segmented.full_mask(), solid.mask) > max(0.97, dice(placed, solid.mask))
+
+
+def test_a_small_bright_ball_that_was_placed_loosely_is_found_and_does_not_vanish() -> None:
+    image = phantom("ball", (64, 60, 40), seed=0)
+    result = in_its_box(image.volume, image.mask, "ball", Settings(), margin=None)
+    assert dice(result.full_mask(), image.mask) > 0.95
 
 
 def test_the_deformation_is_the_identity_on_its_border(segmented) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_toposeg.deformation import corner_determinants, identity_grid
-from napari_toposeg.losses.regularization import laplacian_magnitude, relu_jacobian
+from napari_toposeg.losses.regularization import gradient_magnitude, laplacian_magnitude, relu_jacobian
 
 
 @pytest.mark.parametrize("grid", [(8, 8), (16, 24), (5, 6, 7), (10, 12, 14)])
@@ -69,3 +69,11 @@ def test_half_precision_is_not_summed_in_half_precision():
     assert laplacian_magnitude(rounded).dtype == torch.float32
     torch.testing.assert_close(laplacian_magnitude(rounded), laplacian_magnitude(rounded.float()))
     torch.testing.assert_close(relu_jacobian(rounded), relu_jacobian(rounded.float()))
+
+
+@given(entries=st.lists(st.floats(-1, 1), min_size=4, max_size=4), shift=st.floats(-5, 5))
+@settings(max_examples=20, deadline=None)
+def test_the_gradient_term_of_a_linear_displacement_is_its_matrix_squared(entries, shift):
+    slope = torch.tensor(entries, dtype=torch.float64).reshape(2, 2)
+    displacement = shift + torch.einsum("ij,nj...->ni...", slope, identity_grid((7, 8), dtype=torch.float64))
+    assert gradient_magnitude(displacement).item() == pytest.approx(slope.square().sum().item(), abs=1e-9)
