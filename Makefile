@@ -6,7 +6,7 @@ SHELL := bash
 BIN := .venv/bin
 # The tests start their own screen (pytest-xvfb). Qt's "offscreen" crashes as soon as napari adds a layer.
 SCREEN := env -u QT_QPA_PLATFORM -u WAYLAND_DISPLAY
-# More for pytest: make test ARGS="tests/topology -k torus"
+# More for the command: make test ARGS="tests/topology -k torus"; make benchmark ARGS=--document
 ARGS ?=
 
 .PHONY: help demo test lint format app pictures benchmark clean
@@ -44,9 +44,10 @@ pictures: ## take every picture of the documentation anew, in the real window
 	@.ci/setup test
 	for script in $(wildcard docs/*.py); do $(SCREEN) xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python $$script || exit 1; done
 
-benchmark: ## ours beside the peers, and the table on real data where that is at hand (benchmarks/README.md)
+benchmark: ## the tables of docs/results.md; the first needs real images (benchmarks/README.md)
 	@.ci/setup test
-	$(BIN)/python -m pytest benchmarks $(ARGS)
+	$(BIN)/python benchmarks/segmentation.py $(ARGS)
+	$(BIN)/python benchmarks/certification.py $(ARGS)
 
 clean: ## remove what was made: .venv, demo/, caches, builds
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
