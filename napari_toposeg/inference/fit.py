@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, avg_pool3d
 
 from napari_toposeg.deformation import border_window, integrate, resize
 from napari_toposeg.frame import Box, Frame
@@ -114,9 +115,8 @@ def fit(
     -----
     Zhang and Lui, "Topology-Preserving Segmentation Network", Eq. 10 (unTPSN) on one image, minimised over a stationary
     velocity field, or over a TPSN's weights; see `chan_vese` for why not Eq. 11 as printed. The affine stage, the
-    coarse-to-fine grids, the box and the local means are ours. On 12 hippocampi and 12 slices of the heart, that
-    are in no table, the energy over the whole region reached a mean Dice of .16 and .53, below the template
-    where it was placed (.38 and .81); with the box .42 and .58; with local means too .50 and .83.
+    coarse-to-fine grids, the gradient term, the box and the local means are ours: without the box and the local means the
+    energy leaves the organ for whatever is brighter or darker (docs/results.md has the table).
     """
     counts = [max(1, round(share * settings.iterations)) for share in _SHARES[:-1]]
     counts.append(max(1, settings.iterations - sum(counts)))
@@ -191,6 +191,22 @@ def _node_shape(frame: Frame, nodes: int) -> tuple[int, ...]:
     return tuple(int(size) for size in np.clip(np.round(nodes * extents / extents.max()), 4, nodes))
 
 
+def _between_nodes(velocity: Tensor, shape: Sequence[int]) -> Tensor:
+    """A velocity on nodes, on a finer grid: interpolated, then averaged over a node's width so that it has no kinks.
+
+    A kink in the velocity is a jump in the Jacobian determinant: without the average its map shows the nodes' edges.
+    """
+    values = resize(velocity, shape)
+    pool = avg_pool2d if len(shape) == 2 else avg_pool3d
+    for axis, (fine, nodes) in enumerate(zip(shape, velocity.shape[2:], strict=True)):
+        half = round((fine - 1) / (nodes - 1) / 2)
+        if half:
+            kernel = [2 * half + 1 if k == axis else 1 for k in range(len(shape))]
+            padding = [half if k == axis else 0 for k in range(len(shape))]
+            values = pool(values, kernel, stride=1, padding=padding, count_include_pad=False)
+    return values
+
+
 def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], counts: list[int]) -> Iterator[_Stage]:
     """A velocity on ever finer nodes, each level starting from the last one's."""
     finest = levels[-1].frame
@@ -208,7 +224,7 @@ def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], co
         def displacement(
             velocity: Tensor = velocity, window: Tensor = window, half: Frame = half, level: Level = level
         ) -> tuple[Tensor, Tensor]:
-            coarse = integrate(resize(velocity, half.shape) * window, _INTEGRATION_STEPS)
+            coarse = integrate(_between_nodes(velocity, half.shape) * window, _INTEGRATION_STEPS)
             return resize(coarse, level.frame.shape), coarse
 
         yield _Stage(level, displacement, torch.optim.Adam([velocity], _VELOCITY_RATE), softness, count)
