@@ -35,9 +35,9 @@ def betti(
     json
         Print {"b0": .., "b1": .., "b2": ..} to standard output instead.
     """
-    from napari_toposeg.cli.show import betti_sentence, print_json, results
+    from napari_toposeg.cli.show import print_json, results
     from napari_toposeg.formats import read_mask, split_label
-    from napari_toposeg.topology import betti_numbers, check_connectivity
+    from napari_toposeg.topology import betti_numbers, betti_words, check_connectivity
 
     path, given = split_label(mask)
     if given is not None and label is not None and given != label:
@@ -51,7 +51,7 @@ def betti(
     if json:
         print_json({f"b{dimension}": number for dimension, number in enumerate(numbers)})
     else:
-        results().print(f"{betti_sentence(numbers)} ({connectivity}-connected)", soft_wrap=True)
+        results().print(f"{betti_words(numbers)} ({connectivity}-connected)", soft_wrap=True)
     return 0
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.cli.show import betti_sentence
 from napari_toposeg.formats import replacing
 from napari_toposeg.frame import box_of, box_slices, clip_box, grow_box
 from napari_toposeg.priors import signed_distance
+from napari_toposeg.topology import betti_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +122,7 @@ def draw(result: Segmentation, truth: NDArray[np.bool_], path: Path) -> None:
 
 def _title(result: Segmentation) -> str:
     certificate = result.certificate
-    counted = f"{result.prior.title}: {betti_sentence(certificate.betti_mask)}"
+    counted = f"{result.prior.title}: {betti_words(certificate.betti_mask)}"
     right = "as the prior" if certificate.topology_ok else "NOT as the prior"
     return f"{counted} ({right}); {certificate.folding_voxels} folds"
 

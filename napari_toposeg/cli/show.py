@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_toposeg.formats import report_text
+from napari_toposeg.topology import betti_words
 
 if TYPE_CHECKING:
     from napari_toposeg.inference import CertifiedMask, Segmentation
     from napari_toposeg.priors import Prior
 
-_COUNTED = {2: ("component", "hole"), 3: ("component", "tunnel", "cavity")}
 _GOOD, _BAD = "green", "bold red"
 
 
@@ -30,14 +30,6 @@ def results() -> Console:
 def print_json(facts: Mapping[str, Any] | Sequence[Any]) -> None:
     """Facts as JSON on standard output."""
     sys.stdout.write(report_text(facts))
-
-
-def betti_sentence(betti: Sequence[int]) -> str:
-    """Betti numbers in words: "1 component, 0 tunnels, 2 cavities"."""
-    return ", ".join(
-        f"{number} {word if number == 1 else word.removesuffix('y') + 'ies' if word.endswith('y') else word + 's'}"
-        for number, word in zip(betti, _COUNTED[len(betti)], strict=True)
-    )
 
 
 def facts_table(title: str) -> Table:
@@ -59,8 +51,8 @@ def show_segmentation(result: Segmentation, written: Sequence[Path], extra: Mapp
     """The certificate of a segmentation as a table."""
     certificate = result.certificate
     table = facts_table("Certificate")
-    table.add_row("prior", f"{result.prior.name}: {betti_sentence(certificate.betti_prior)}")
-    table.add_row("mask", f"{betti_sentence(certificate.betti_mask)} ({certificate.connectivity}-connected)")
+    table.add_row("prior", f"{result.prior.name}: {betti_words(certificate.betti_prior)}")
+    table.add_row("mask", f"{betti_words(certificate.betti_mask)} ({certificate.connectivity}-connected)")
     ok = certificate.topology_ok
     table.add_row("topology", verdict(ok, "the prior's" if ok else "NOT the prior's"))
     if certificate.folding_voxels is not None:
@@ -83,9 +75,9 @@ def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None
     certificate = found.certificate
     before_ok = tuple(found.betti_before) == tuple(certificate.betti_prior)
     table = facts_table("Certificate")
-    table.add_row("prior", f"{prior.name}: {betti_sentence(certificate.betti_prior)}")
-    table.add_row("mask", verdict(before_ok, betti_sentence(found.betti_before)))
-    after = f"{betti_sentence(certificate.betti_mask)} ({certificate.connectivity}-connected)"
+    table.add_row("prior", f"{prior.name}: {betti_words(certificate.betti_prior)}")
+    table.add_row("mask", verdict(before_ok, betti_words(found.betti_before)))
+    after = f"{betti_words(certificate.betti_mask)} ({certificate.connectivity}-connected)"
     table.add_row("corrected", verdict(certificate.topology_ok, after))
     table.add_row(
         "changed",
@@ -124,7 +116,7 @@ def show_priors(priors: Sequence[Prior]) -> None:
     console = results()
     console.print(table)
     console.print(
-        "Betti numbers: components and holes in 2-D; components, tunnels and cavities in 3-D.\n"
+        "Betti numbers: pieces and holes in 2-D; pieces, tunnels and cavities in 3-D.\n"
         "A mask file, or a folder of masks, is a prior as well: --prior liver.nii.gz",
         style="dim",
     )

@@ -12,9 +12,9 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QScrollArea, QSizePolicy, QToolButton, QWidget
 
 from napari_toposeg.docks import colours
-from napari_toposeg.docks.words import betti_words
 from napari_toposeg.docks.workspace import Workspace
 from napari_toposeg.priors import Prior, render
+from napari_toposeg.topology import betti_words
 
 PICTURE = 38
 """Side of a picture in pixels of the screen; rendered at twice that, for screens with fine pixels."""
@@ -106,8 +106,8 @@ class PriorGallery(QScrollArea):
             button.setCheckable(True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setIconSize(QSize(PICTURE, PICTURE))
-            button.setText(f"{prior.title}\n{betti_words(prior.betti).replace(', ', ',' + chr(10))}")
-            button.setToolTip(f"{prior.description}\n{betti_words(prior.betti).capitalize()}.")
+            button.setText(f"{prior.title}\n{betti_words(prior.betti, absent=False).replace(', ', ',' + chr(10))}")
+            button.setToolTip(f"{prior.description}\n{betti_words(prior.betti, absent=False).capitalize()}.")
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             button.setIcon(self._pictures.get(prior.name) or _empty_picture())
             self._buttons.addButton(button, number)

@@ -115,8 +115,8 @@ def fit(
     -----
     Zhang and Lui, "Topology-Preserving Segmentation Network", Eq. 10 (unTPSN) on one image, minimised over a stationary
     velocity field, or over a TPSN's weights; see `chan_vese` for why not Eq. 11 as printed. The affine stage, the
-    coarse-to-fine grids, the gradient term, the box and the local means are ours: without the box and the local means the
-    energy leaves the organ for whatever is brighter or darker (docs/results.md has the table).
+    coarse-to-fine grids, the gradient term, the box and the local means are ours: without the box and the local means
+    the energy leaves the organ for whatever is brighter or darker (docs/results.md has the table).
     """
     counts = [max(1, round(share * settings.iterations)) for share in _SHARES[:-1]]
     counts.append(max(1, settings.iterations - sum(counts)))

@@ -16,11 +16,13 @@ from napari_toposeg.topology.correction import Correction, correct
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import path_snap, snap
 from napari_toposeg.topology.simple_points import mark_simple_points
+from napari_toposeg.topology.words import betti_words
 
 __all__ = [
     "Certificate",
     "Correction",
     "betti_numbers",
+    "betti_words",
     "certify",
     "check_connectivity",
     "correct",

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.topology.betti import betti_numbers
 from napari_toposeg.topology.connectivity import check_connectivity, dual_connectivity
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_FEATURES = {
-    2: (("piece", "pieces"), ("hole", "holes")),
-    3: (("piece", "pieces"), ("tunnel", "tunnels"), ("cavity", "cavities")),
-}
+from napari_toposeg.topology.words import FEATURES, betti_words, counted, number_word
 
 
 @dataclass(frozen=True)
@@ -59,18 +54,18 @@ class Certificate:
         """
         convention = f"({self.connectivity}/{dual_connectivity(self.connectivity)})"
         if self.topology_ok:
-            text = f"{_described(self.betti_mask)}, as the prior: certified {convention}."
+            text = f"{betti_words(self.betti_mask)}, as the prior: certified {convention}."
         else:
             text = f"{_differences(self.betti_mask, self.betti_prior)}: not certified {convention}."
         text = text[0].upper() + text[1:]
         if self.folding_voxels == 0:
             text += " No folds."
         elif self.folding_voxels is not None:
-            folds = _counted(self.folding_voxels, ("voxel folds", "voxels fold"))
+            folds = counted(self.folding_voxels, ("voxel folds", "voxels fold"))
             text += f" {folds[0].upper()}{folds[1:]}"
             text += "." if self.least_jacobian is None else f" (least determinant {self.least_jacobian:.2g})."
         if self.repaired_voxels:
-            repaired = _counted(self.repaired_voxels, ("voxel repaired", "voxels repaired"))
+            repaired = counted(self.repaired_voxels, ("voxel repaired", "voxels repaired"))
             text += f" {repaired[0].upper()}{repaired[1:]}."
         return text
 
@@ -133,24 +128,9 @@ def certify(
     )
 
 
-def _number(count: int) -> str:
-    return _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
-
-
-def _counted(count: int, names: tuple[str, str]) -> str:
-    return f"{_number(count)} {names[count != 1]}"
-
-
-def _described(betti: tuple[int, ...]) -> str:
-    features = _FEATURES[len(betti)]
-    if len(betti) == 3 and not any(betti[1:]):
-        return f"{_counted(betti[0], features[0])}, no holes"
-    return ", ".join(_counted(count, names) for count, names in zip(betti, features, strict=True))
-
-
 def _differences(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return "; ".join(
-        f"{_counted(count, names)} where the prior has {_number(due) if due else 'none'}"
-        for count, due, names in zip(found, wanted, _FEATURES[len(found)], strict=True)
+        f"{counted(count, names)} where the prior has {number_word(due) if due else 'none'}"
+        for count, due, names in zip(found, wanted, FEATURES[len(found)], strict=True)
         if count != due
     )

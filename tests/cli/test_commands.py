@@ -61,11 +61,11 @@ def test_a_label_can_stand_behind_the_files_name(toposeg: Callable, shapes: Path
 
 def test_betti_of_a_2d_mask_has_no_b2_and_says_holes(toposeg: Callable, ring) -> None:
     assert json.loads(toposeg("betti", ring.label, "--json").out) == {"b0": 1, "b1": 1}
-    assert toposeg("betti", ring.label).out == "1 component, 1 hole (8-connected)\n"
+    assert toposeg("betti", ring.label).out == "one piece, one hole (8-connected)\n"
 
 
 def test_betti_in_words_says_cavities(toposeg: Callable, shapes: Path) -> None:
-    assert toposeg("betti", shapes).out == "3 components, 1 tunnel, 1 cavity (26-connected)\n"
+    assert toposeg("betti", shapes).out == "three pieces, one tunnel, one cavity (26-connected)\n"
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_certify_without_an_output_is_a_check_by_exit_code(toposeg: Callable, br
 
 def test_certify_shows_what_changed(toposeg: Callable, broken: Path, tmp_path: Path) -> None:
     shown = toposeg("certify", broken, "--prior", "ball", "-o", tmp_path / "fixed.nii.gz").out
-    assert "2 components, 1 tunnel, 1 cavity" in shown
-    assert "1 component, 0 tunnels, 0 cavities (26-connected)" in shown
+    assert "two pieces, one tunnel, one cavity" in shown
+    assert "one piece, no holes (26-connected)" in shown
     assert "fixed.nii.gz" in shown
 
 

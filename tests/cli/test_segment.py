@@ -98,7 +98,7 @@ def test_a_person_reads_a_table_and_a_program_json(toposeg: Callable, ring, tmp_
     words += ["--roi-from", ring.label]
     shown = toposeg(*words)
     assert shown.code == 0
-    assert "1 component, 1 hole (8-connected)" in shown.out
+    assert "one piece, one hole (8-connected)" in shown.out
     assert "the prior's" in shown.out
     assert str(tmp_path / "mask.nii.gz") in shown.out
     assert "fit" in shown.err
