@@ -21,8 +21,7 @@ class Settings:
     objective : {"chan-vese"}
         What is minimised: the Chan-Vese energy needs no training and no labels.
     moves : {"velocity", "tpsn"}
-        What is optimised: a velocity field, or the weights of a TPSN that starts untrained (5 to 10 times slower, and
-        within 0.03 of the same Dice where it was measured).
+        What is optimised: a velocity field, or the weights of a TPSN that starts untrained (several times slower).
     iterations : int
         Iterations over all stages, at least 10.
     device : str
