@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+# Before torch is imported: its threads wait for one another by spinning, and one of the cores draws the window.
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
+
 Count = Callable[..., tuple[int, ...]]
 
 
