@@ -79,7 +79,8 @@ def draw(result: Segmentation, truth: NDArray[np.bool_], path: Path) -> None:
     # Symmetric in the logarithm: half the size is as far from 1 as twice the size.
     seen = arrays["jacobian"][arrays["jacobian"] > 0]
     most = float(np.clip(np.exp(np.abs(np.log(np.percentile(seen, (1, 99)))).max()), 1.5, 8.0))
-    shades = colormaps["RdBu_r"].with_extremes(bad=_FOLD)
+    # As in the window: red below 1, blue above.
+    shades = colormaps["RdBu"].with_extremes(bad=_FOLD)
     darkest, brightest = np.percentile(arrays["image"], (0.5, 99.8))
     left = _LEFT
     for cut, width in zip(cuts, widths, strict=True):
@@ -95,7 +96,10 @@ def draw(result: Segmentation, truth: NDArray[np.bool_], path: Path) -> None:
         upper.contour(cut.of(arrays["mask"]), [0.5], colors=_MASK, linewidths=1.6)
         lower.contour(cut.of(arrays["mask"]), [0.5], colors="black", linewidths=1.0)
         for axes in (upper, lower):
-            _label_ends(axes, cut)
+            if _towards_the_right(cut, result):
+                # As in the window, and on a light box: the patient's right is on the viewer's left.
+                axes.invert_xaxis()
+            _label_ends(axes, cut, mirrored=_towards_the_right(cut, result))
     bar = figure.colorbar(map_, cax=place(_LEFT + across + 0.15, _BELOW, 0.16, height), extend="both")
     ticks = [tick for tick in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8) if 1 / most <= tick <= most]
     bar.set_ticks(ticks, labels=[f"1/{round(1 / tick)}" if tick < 1 else f"{tick:.0f}" for tick in ticks])
@@ -157,7 +161,12 @@ def _cuts(truth: NDArray[np.bool_]) -> Sequence[_Cut]:
     ]
 
 
-def _label_ends(axes: Axes, cut: _Cut) -> None:
+def _towards_the_right(cut: _Cut, result: Segmentation) -> bool:
+    """Whether a view's horizontal axis runs to the patient's right."""
+    return cut.across == 0 and result.volume.stored.dropped != 0
+
+
+def _label_ends(axes: Axes, cut: _Cut, *, mirrored: bool) -> None:
     """Say which way is which, and leave out what says nothing."""
     axes.set_xticks([])
     axes.set_yticks([])
@@ -168,5 +177,5 @@ def _label_ends(axes: Axes, cut: _Cut) -> None:
         "bbox": {"boxstyle": "round,pad=0.15", "facecolor": "black", "alpha": 0.45, "linewidth": 0},
     }  # fmt: skip
     for end, place in enumerate((0.03, 0.97)):
-        axes.text(place, 0.5, _ENDS[cut.across][end], **style)
+        axes.text(place, 0.5, _ENDS[cut.across][1 - end if mirrored else end], **style)
         axes.text(0.5, place, _ENDS[cut.up][end], **style)
