@@ -144,7 +144,7 @@ def segment_volume(
 
     check_finite(volume, site.region)  # before anything that takes long
     compile_once(quiet=quiet)
-    return run(steps_of(volume, prior, site, settings), quiet=quiet)
+    return run(steps_of(volume, prior, site, settings, previews=False), quiet=quiet)
 
 
 def exit_code(result: Segmentation) -> int:

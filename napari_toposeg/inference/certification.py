@@ -134,4 +134,4 @@ def _fitted_template(mask: NDArray[np.bool_], prior: Prior, volume: Volume) -> N
     # A mask has two values everywhere: the energy's means are those of the whole region, and nothing has to hold the
     # template.
     site = replace(site_in_box(prior, volume, box), placement=placement, within=None)
-    return last(segment(image, prior, site)).full_mask()
+    return last(segment(image, prior, site, previews=False)).full_mask()

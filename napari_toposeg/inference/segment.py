@@ -29,7 +29,9 @@ PATH_STEPS = 6
 1.000 to the unsnapped mask with 6 to 8 steps, and of .96 with one."""
 
 PREVIEW_EVERY = 5
-_PREVIEW_VOXELS = 4_000_000
+"""A preview is due after this many iterations, and not before the fit has worked for `_PREVIEW_REST` times as long as
+the last one took: every five iterations of a 128x128x96 region they took 17 of 26 seconds."""
+_PREVIEW_REST = 4.0
 
 
 @dataclass
@@ -49,7 +51,9 @@ class _Watch:
         return {**rounded, "total": round(sum(self.seconds.values()), 4)}
 
 
-def segment(volume: Volume, prior: Prior, site: Site, settings: Settings | None = None) -> Steps[Segmentation]:
+def segment(
+    volume: Volume, prior: Prior, site: Site, settings: Settings | None = None, *, previews: bool = True
+) -> Steps[Segmentation]:
     """Segment one volume: fit the placed prior, repair folds, make the mask, certify it.
 
     Parameters
@@ -62,6 +66,8 @@ def segment(volume: Volume, prior: Prior, site: Site, settings: Settings | None 
         Where it stands at first, what is looked at, and where the organ is said to lie.
     settings : Settings, optional
         How.
+    previews : bool
+        Whether steps carry previews: where nobody looks they only cost time.
 
     Yields
     ------
@@ -92,12 +98,17 @@ def segment(volume: Volume, prior: Prior, site: Site, settings: Settings | None 
     fitted: Fitted | None = None
     losses: Mapping[str, float] = {}
     iterations = 0
+    cost, shown = 0.0, perf_counter()
     for inner in fit(volume, prior, placement, field, settings, device, within=site.within):
         fitted, losses, iterations = inner.result, inner.losses, inner.number
         watch.lap(inner.stage)
         preview = None
-        if inner.number % PREVIEW_EVERY == 0 and np.prod(grid.shape) <= _PREVIEW_VOXELS and fitted is not None:
+        due = inner.number % PREVIEW_EVERY == 0 and perf_counter() - shown >= _PREVIEW_REST * cost
+        if previews and due and fitted is not None:
+            begun = perf_counter()
             preview = warped_distance(prior, fitted.placement, grid, _numpy(fitted), fitted.frame) > 0
+            shown = perf_counter()
+            cost = shown - begun
             watch.lap("preview")
         try:
             yield Step(inner.stage, inner.number + 1, total, losses, preview)
