@@ -100,7 +100,6 @@ def walk(folder: Path, *, theme: str, suffix: str = "") -> None:
     deformation.show_jacobian.setChecked(True)
     deformation.show_vectors.setChecked(True)
     wait(lambda: deformation.table.rowCount() > 0)
-    deformation.table.selectRow(0)
     take(viewer, folder, f"5-deformation{suffix}")
     session.close()
     viewer.close()

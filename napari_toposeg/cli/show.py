@@ -77,11 +77,12 @@ def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None
     table = facts_table("Certificate")
     table.add_row("prior", f"{prior.name}: {betti_words(certificate.betti_prior)}")
     table.add_row("mask", verdict(before_ok, betti_words(found.betti_before)))
+    voxels = "voxel" if found.changed_voxels == 1 else "voxels"
     after = f"{betti_words(certificate.betti_mask)} ({certificate.connectivity}-connected)"
     table.add_row("corrected", verdict(certificate.topology_ok, after))
     table.add_row(
         "changed",
-        f"{found.changed_voxels} voxels, {changed_percent(found):.2f} % of {found.foreground_voxels}",
+        f"{found.changed_voxels} {voxels}, {changed_percent(found):.2f} % of {found.foreground_voxels}",
     )
     results().print(table)
     if written is None:

@@ -19,6 +19,7 @@ from napari_toposeg.deformation.cells import (
     square_corners,
     square_edges,
 )
+from napari_toposeg.frame import Box, box_slices, clip_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,9 @@ def jacobian_map(values: NDArray[Any]) -> JacobianMap:
     return JacobianMap(least, folding, at_voxels)
 
 
-def worst_cells(jacobian: JacobianMap, number: int) -> list[tuple[tuple[int, ...], float]]:
+def worst_cells(
+    jacobian: JacobianMap, number: int, *, within: Box | None = None
+) -> list[tuple[tuple[int, ...], float]]:
     """The cells with the least determinants, worst first.
 
     Parameters
@@ -109,19 +112,27 @@ def worst_cells(jacobian: JacobianMap, number: int) -> list[tuple[tuple[int, ...
         Where to look.
     number : int
         How many are wanted; fewer come where there are fewer cells.
+    within : Box, optional
+        Only cells whose voxels all lie in this box are looked at, for example those of the image, which the field may
+        reach beyond. Default: all.
 
     Returns
     -------
     list of (index, least)
         Index of the cell's low corner, and its least determinant.
     """
-    flat = jacobian.least.reshape(-1)
+    shape = jacobian.least.shape
+    box = clip_box(
+        tuple((0, size) for size in shape) if within is None else tuple((a, b - 1) for a, b in within), shape
+    )
+    least = jacobian.least[box_slices(box)]
+    flat = least.reshape(-1)
     number = min(number, flat.size)
     if number == 0:
         return []
     worst = np.argpartition(flat, number - 1)[:number]
     worst = worst[np.argsort(flat[worst], kind="stable")]
-    indices = np.stack(np.unravel_index(worst, jacobian.least.shape), axis=1)
+    indices = np.stack(np.unravel_index(worst, least.shape), axis=1) + [low for low, _ in box]
     return [(tuple(map(int, index)), float(flat[cell])) for index, cell in zip(indices, worst, strict=True)]
 
 

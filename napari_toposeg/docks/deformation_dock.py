@@ -61,7 +61,12 @@ def numbers_of(result: Segmentation) -> Numbers:
     there = result.displacement.resampled(result.volume.frame.crop(result.box)).in_millimetres()[result.mask]
     lengths = np.linalg.norm(there, axis=-1)
     mean, greatest = (float(lengths.mean()), float(lengths.max())) if lengths.size else (0.0, 0.0)
-    return Numbers(mean, greatest, worst_cells(result.jacobian, WORST_CELLS), jacobian_reach(result))
+    # The field may reach beyond the image, where there is nothing to jump to.
+    to_field = result.volume.frame.index_in(result.displacement.frame)
+    ends = to_field @ np.array([[0.0] * 4, [*result.volume.shape, *[0] * (4 - result.volume.ndim)]]).T + to_field[:, 3:]
+    within = tuple((round(float(low)), round(float(high))) for low, high in ends[: result.volume.ndim])
+    worst = worst_cells(result.jacobian, WORST_CELLS, within=within)
+    return Numbers(mean, greatest, worst, jacobian_reach(result))
 
 
 class DeformationDock(Dock):

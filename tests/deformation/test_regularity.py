@@ -150,6 +150,9 @@ def test_the_worst_cells_come_first():
     assert [least for _, least in worst] == sorted(jacobian.least.ravel().tolist())[:5]
     assert all(jacobian.least[index] == least for index, least in worst)
     assert len(worst_cells(jacobian, 10**6)) == 9 * 11
+    inner = worst_cells(jacobian, 10**6, within=((-3, 6), (4, 99)))
+    everywhere = worst_cells(jacobian, 10**6)
+    assert sorted(inner) == sorted((at, least) for at, least in everywhere if at[0] < 5 and at[1] >= 4)
     assert worst_cells(jacobian, 0) == []
 
 
