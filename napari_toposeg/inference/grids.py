@@ -10,7 +10,7 @@ WINDOW = 4.0
 """Voxels of the finest working grid over which a deformation falls to the identity at the border of its grid."""
 
 WORKING_VOXELS = {2: (64**2, 96**2, 160**2), 3: (18**3, 26**3, 40**3)}
-"""Most voxels of the working grids, coarse to fine, by dimension. At 40**3 a whole fit takes about 6 s on one core."""
+"""Most voxels of the working grids, coarse to fine, by dimension. At 40**3 a whole fit takes about 4 s on one core."""
 
 FIELD_VOXELS = 12_000_000
 """Most voxels on which a deformation is kept. A larger region, a whole 512x512x300 CT, is held on a coarser grid."""
