@@ -216,8 +216,7 @@ def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], co
         if velocity is None:
             velocity = torch.zeros(1, prior.ndim, *node_shape, device=level.device)
         velocity = resize(velocity.detach(), node_shape).requires_grad_()
-        # Integrated at half the resolution, where the velocity has no more to say than at the full one: 6 times
-        # quicker.
+        # Integrated at half the resolution, where the velocity has no more to say than at the full one.
         half = level.frame.resized([max(4, (size + 1) // 2) for size in level.frame.shape])
         window = border_window(half.shape, window_width(half, finest), device=level.device)
 

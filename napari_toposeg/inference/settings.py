@@ -42,7 +42,8 @@ class Settings:
     laplacian_weight : float
         Weight of the mean absolute Laplacian.
     gradient_weight : float
-        Weight of the mean squared gradient. Without it small bright balls vanished, and the deformation wandered.
+        Weight of the mean squared gradient. With more of the Laplacian instead, a loosely placed ball vanished and the
+        deformation wandered.
     """
 
     objective: Objective = "chan-vese"
