@@ -50,9 +50,8 @@ class CertifiedMask:
 def certify_mask(mask: NDArray[np.bool_], prior: Prior, *, volume: Volume) -> Steps[CertifiedMask]:
     """Bring a mask to a prior's topology with as few changed voxels as can be found.
 
-    A mask with the right Betti numbers is left as it is. Otherwise starts with the right topology are sought among the
-    mask's own level sets, and moved towards it by simple points; where they change much, or none is right, the prior
-    itself is fitted to the mask and moved the same way.
+    A mask with the right Betti numbers is left as it is. Otherwise it is repaired in place (`correct`); where that
+    changes much, or fails, the prior itself is fitted to the mask and moved towards it by simple points.
 
     Parameters
     ----------
