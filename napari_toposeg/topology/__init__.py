@@ -15,12 +15,17 @@ from napari_toposeg.topology.connectivity import (
 from napari_toposeg.topology.correction import Correction, correct
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import path_snap, snap
+from napari_toposeg.topology.persistence import Bar, Barcode, PersistencePairs, barcode, persistence_pairs
 from napari_toposeg.topology.simple_points import mark_simple_points
 from napari_toposeg.topology.words import betti_words
 
 __all__ = [
+    "Bar",
+    "Barcode",
     "Certificate",
     "Correction",
+    "PersistencePairs",
+    "barcode",
     "betti_numbers",
     "betti_words",
     "certify",
@@ -34,6 +39,7 @@ __all__ = [
     "largest_components",
     "mark_simple_points",
     "path_snap",
+    "persistence_pairs",
     "signed_distance",
     "snap",
     "touches_at_corners",

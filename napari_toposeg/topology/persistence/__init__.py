@@ -1,0 +1,8 @@
+"""Persistent homology of probability maps: barcodes with places."""
+
+from __future__ import annotations
+
+from napari_toposeg.topology.persistence.bars import Bar, Barcode
+from napari_toposeg.topology.persistence.cubical import PersistencePairs, barcode, persistence_pairs
+
+__all__ = ["Bar", "Barcode", "PersistencePairs", "barcode", "persistence_pairs"]
