@@ -196,6 +196,28 @@ class Volume:
             file_box.append((low, high) if sign > 0 else (size - high, size - low))
         return tuple(file_box)
 
+    def index_to_stored(self, index: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Turn indices of canonical voxels into those of the same voxels in the file.
+
+        Parameters
+        ----------
+        index : (n, ndim) integer array
+            Canonical indices.
+
+        Returns
+        -------
+        (n, file axes) int64 array
+            One index for each axis that the file has.
+        """
+        index = np.asarray(index, np.int64)
+        if self.stored.dropped is not None:
+            index = np.insert(index, self.stored.dropped, 0, axis=1)
+        columns = []
+        for size, (canonical_axis, sign) in zip(self.stored.shape, self.stored.orientation, strict=False):
+            along = index[:, int(canonical_axis)]
+            columns.append(along if sign > 0 else size - 1 - along)
+        return np.stack(columns, axis=1)
+
     def box_from_stored(self, box: Box) -> Box:
         """Turn a box in the file's voxels into one in canonical voxels.
 

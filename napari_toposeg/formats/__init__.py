@@ -2,6 +2,8 @@
 
 from napari_toposeg.formats.atomic import replacing
 from napari_toposeg.formats.fields import read_displacement, write_displacement, write_jacobian
+from napari_toposeg.formats.map_sources import MAP_ENDINGS
+from napari_toposeg.formats.maps import MAP_WRITTEN_ENDINGS, ProbabilityMap, read_map, write_map
 from napari_toposeg.formats.masks import on_grid_of, read_mask
 from napari_toposeg.formats.nifti_reading import read_nifti
 from napari_toposeg.formats.nifti_writing import write_nifti_image, write_nifti_mask
@@ -14,14 +16,18 @@ from napari_toposeg.volume import check_finite
 
 __all__ = [
     "ENDINGS",
+    "MAP_ENDINGS",
+    "MAP_WRITTEN_ENDINGS",
     "NIFTI_ENDINGS",
     "PICTURE_ENDINGS",
     "WRITTEN_ENDINGS",
+    "ProbabilityMap",
     "check_finite",
     "complete_report",
     "on_grid_of",
     "picture_volume",
     "read_displacement",
+    "read_map",
     "read_mask",
     "read_nifti",
     "read_picture",
@@ -35,6 +41,7 @@ __all__ = [
     "write_displacement",
     "write_image",
     "write_jacobian",
+    "write_map",
     "write_mask",
     "write_nifti_image",
     "write_nifti_mask",
