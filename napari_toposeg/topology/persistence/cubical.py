@@ -1,33 +1,38 @@
-"""Cubical persistence of the super-level sets of a map."""
+"""Cubical persistence of the super-level sets of probability maps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import gudhi
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.topology.connectivity import check_connectivity, touches_at_corners
+from napari_toposeg.topology.connectivity import check_connectivity
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Barcode
+from napari_toposeg.topology.persistence.filtration import filtration
+from napari_toposeg.topology.persistence.loops import loop_ends
+from napari_toposeg.topology.persistence.merging import cavity_ends, component_ends
+
+_TOLERANCE = 1e-6
+"""How far rounding may carry a probability out of [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
 class PersistencePairs:
     """The bars of several maps of one shape in flat arrays, as a loss wants them.
 
-    Sorted by map, then dimension, then length (longest first), then birth.
+    Sorted by map, then dimension, then length (longest first), then place of birth and of death.
 
     Attributes
     ----------
     item : ndarray of int64, shape (n,)
         Number of the map.
     dimension : ndarray of int8, shape (n,)
-        Dimension of the bar.
+        0 a component, 1 a loop, 2 a cavity.
     birth, death : ndarray of float64, shape (n,)
-        Levels. The component that never dies has death 0.
+        Levels, birth >= death. The component that never dies has death 0.
     birth_index, death_index : ndarray of int64, shape (n,)
         Flat (C order) index into its map of the voxel that has that value; -1 where there is none.
     """
@@ -43,24 +48,36 @@ class PersistencePairs:
 def barcode(
     p: ArrayLike, *, connectivity: int | None = None, min_persistence: float = 0.0, band: float = 0.0
 ) -> Barcode:
-    """All bars of one map, longest first. Same parameters as `persistence_pairs`, for a single map of shape (*spatial)."""
+    """All bars of the super-level sets of one map, with the voxels that begin and end them.
+
+    Parameters
+    ----------
+    p : array_like, shape (rows, columns) or (planes, rows, columns)
+        Values in [0, 1].
+    connectivity, min_persistence, band
+        As of `persistence_pairs`.
+
+    Returns
+    -------
+    Barcode
+        Longest bar first.
+
+    Raises
+    ------
+    ToposegError
+        As `persistence_pairs`.
+    """
     values = np.asarray(p)
     pairs = persistence_pairs(values[None], connectivity=connectivity, min_persistence=min_persistence, band=band)
     order = np.lexsort((pairs.death_index, pairs.birth_index, pairs.dimension, pairs.death - pairs.birth))
-
-    def places(index: NDArray[np.int64]) -> NDArray[np.int64]:
-        rows = np.stack(np.unravel_index(np.maximum(index, 0), values.shape), axis=1).astype(np.int64)
-        rows[index < 0] = NO_VOXEL
-        return rows
-
     return Barcode(
         values.shape,
         check_connectivity(connectivity, values.ndim),
         pairs.dimension[order],
         pairs.birth[order],
         pairs.death[order],
-        places(pairs.birth_index[order]),
-        places(pairs.death_index[order]),
+        _voxels(pairs.birth_index[order], values.shape),
+        _voxels(pairs.death_index[order], values.shape),
         band,
         min_persistence,
     )
@@ -69,53 +86,108 @@ def barcode(
 def persistence_pairs(
     maps: ArrayLike, *, connectivity: int | None = None, min_persistence: float = 0.0, band: float = 0.0
 ) -> PersistencePairs:
-    """Interim reference by gudhi; the union-find engine replaces it behind this signature.
+    """All bars of the super-level sets of several maps.
+
+    The filtration of Clough et al. (section 3.1): the set of voxels with value >= t grows as t falls from 1 to 0; a bar
+    is born where a feature appears, and dies where it is joined to an older one or filled. The bars are exact: those of
+    the cubical complex whose top cells (8-, 26-connected) or vertices (4-, 6-connected) are the voxels. Bars of no
+    length are left out. Voxels of equal value enter in array order: the bars do not depend on it, their places do.
 
     Parameters
     ----------
-    maps : array_like, shape (n, *spatial)
-        Values in [0, 1].
+    maps : array_like, shape (n, rows, columns) or (n, planes, rows, columns)
+        Values in [0, 1], of any real type. Levels are compared as that type has them, without rounding.
     connectivity : int, optional
-        Of the foreground: 8 or 4 in 2-D, 26 or 6 in 3-D. Default 8, 26.
+        Of the foreground: 8 or 4 in 2-D, 26 or 6 in 3-D. Default: 8, 26.
     min_persistence : float
-        Only bars longer than this are returned (the component that never dies always is).
+        Bars not longer than this are left out, except the one of the component that never dies.
     band : float
-        0 <= band < 0.5: the bars are those of ``clip(p, band, 1 - band)``.
+        0: the full answer. Otherwise, below .5: the bars are exactly those of ``clip(p, band, 1 - band)``. What differs
+        from the full answer is this: ends outside the band move to its edge, and bars that lie outside of it vanish. A
+        bar that lasts to the floor has no voxel of death (index -1). A hole or cavity enclosed by the ceiling has no
+        voxel of birth; any other feature that is born on the ceiling is placed at one of its voxels there, a
+        component at its highest. Only voxels inside the band are sorted: it pays where they are few.
+
+    Returns
+    -------
+    PersistencePairs
+        Each map has at least one bar: the component that never dies, even if its birth is 0.
+
+    Raises
+    ------
+    ToposegError
+        If a value is not a number or is no probability, the maps are empty or not 2-D or 3-D, or an option is out of
+        its range.
     """
-    stack = np.asarray(maps)
-    ndim = stack.ndim - 1
-    connectivity = check_connectivity(connectivity, ndim)
-    if np.isnan(stack).any():
-        raise ToposegError("The map has voxels that are not a number (NaN).", todo="Replace them, for example by 0.")
-    rows: list[tuple[Any, ...]] = []
-    for item, one in enumerate(stack.astype(np.float64)):
-        p = np.clip(one, band, 1 - band) if band else one
-        if touches_at_corners(connectivity):
-            cells = gudhi.CubicalComplex(top_dimensional_cells=-p)
-        else:
-            cells = gudhi.CubicalComplex(vertices=-p)
-        cells.compute_persistence(homology_coeff_field=2, min_persistence=0.0)
-        found = (
-            cells.cofaces_of_persistence_pairs()
-            if touches_at_corners(connectivity)
-            else cells.vertices_of_persistence_pairs()
-        )
-        flat = p.ravel()
-
-        def index(i: Any, shape: tuple[int, ...] = p.shape) -> int:
-            return int(np.ravel_multi_index(np.unravel_index(int(i), shape, order="F"), shape))
-
-        for dimension, some in enumerate(found[0]):
-            for birth, death in some:
-                b, d = index(birth), index(death)
-                if flat[b] - flat[d] > min_persistence:
-                    rows.append((item, dimension, flat[b], flat[d], b, d))
-        for birth in found[1][0]:
-            b = index(birth)
-            rows.append((item, 0, flat[b], 0.0, b, -1))
-    table = np.array(rows, np.float64).reshape(-1, 6)
-    table = table[np.lexsort((table[:, 4], table[:, 3] - table[:, 2], table[:, 1], table[:, 0]))]
-    whole = table.astype(np.int64)
-    return PersistencePairs(
-        whole[:, 0], whole[:, 1].astype(np.int8), table[:, 2], table[:, 3], whole[:, 4], whole[:, 5]
+    stack = _checked(maps, min_persistence, band)
+    connectivity = check_connectivity(connectivity, stack.ndim - 1)
+    found = [_bars(number, one, connectivity, min_persistence, band) for number, one in enumerate(stack)]
+    item, dimension, birth, death, birth_index, death_index = (
+        np.concatenate(column) for column in zip(*found, strict=True)
     )
+    return PersistencePairs(item, dimension, birth, death, birth_index, death_index)
+
+
+def _bars(
+    number: int, p: NDArray[np.floating], connectivity: int, min_persistence: float, band: float
+) -> tuple[NDArray[Any], ...]:
+    """The columns of `PersistencePairs` for one map."""
+    # In the type of the map: that is how ``clip`` rounds them.
+    floor, ceiling = (float(p.dtype.type(band)), float(p.dtype.type(1 - band))) if band else (-np.inf, np.inf)
+    voxels = filtration(p, floor, ceiling)
+    ends = [component_ends(voxels, p, connectivity)]
+    if p.ndim == 3:
+        ends.append(loop_ends(voxels, connectivity))
+    ends.append(cavity_ends(voxels, connectivity))
+    born, died = (voxels.index(np.concatenate(places)) for places in zip(*ends, strict=True))
+    dimension = np.repeat(np.arange(p.ndim, dtype=np.int8), [len(births) for births, _ in ends])
+    level = p.reshape(-1)
+    birth = np.where(born < 0, ceiling, np.clip(level[born], floor, ceiling)).astype(np.float64)
+    death = np.where(died < 0, floor, np.clip(level[died], floor, ceiling)).astype(np.float64)
+    death[0] = 0
+    kept = birth - death > min_persistence
+    kept[0] = True
+    chosen = np.flatnonzero(kept)
+    chosen = chosen[np.lexsort((died[kept], born[kept], (death - birth)[kept], dimension[kept]))]
+    return (
+        np.full(len(chosen), number),
+        dimension[chosen],
+        birth[chosen],
+        death[chosen],
+        born[chosen],
+        died[chosen],
+    )
+
+
+def _checked(maps: ArrayLike, min_persistence: float, band: float) -> NDArray[np.floating]:
+    stack = np.asarray(maps)
+    if not 0 <= band < 0.5:
+        raise ToposegError(f"The band {band} is not possible.", todo="Choose one from 0 (all levels) to below 0.5.")
+    if not 0 <= min_persistence < 1:
+        raise ToposegError(
+            f"The least persistence {min_persistence} is not possible.", todo="Choose one from 0 to below 1."
+        )
+    if stack.dtype.kind not in "biuf" or 0 in stack.shape:
+        raise ToposegError(
+            "The map has no values that could be probabilities.",
+            why=f"Its shape is {stack.shape[1:]}, its type {stack.dtype}.",
+            todo="Give an array of real numbers from 0 to 1.",
+        )
+    if stack.dtype not in (np.float32, np.float64):
+        stack = stack.astype(np.float32 if stack.dtype in (np.float16, np.bool_) else np.float64)
+    least, most = stack.min(), stack.max()
+    if np.isnan(least) or np.isnan(most):
+        raise ToposegError("The map has voxels that are not a number (NaN).", todo="Replace them, for example by 0.")
+    if least < -_TOLERANCE or most > 1 + _TOLERANCE:
+        raise ToposegError(
+            f"The map has values from {least:.4g} to {most:.4g}.",
+            why="Bars are those of a map of probabilities, which are from 0 to 1.",
+            todo="If these are logits, take their sigmoid first.",
+        )
+    return stack
+
+
+def _voxels(index: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    voxels = np.stack(np.unravel_index(np.maximum(index, 0), shape), axis=1).astype(np.int64)
+    voxels[index < 0] = NO_VOXEL
+    return voxels
