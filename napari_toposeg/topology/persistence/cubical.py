@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.topology.connectivity import check_connectivity
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Barcode
-from napari_toposeg.topology.persistence.filtration import filtration
+from napari_toposeg.topology.persistence.filtration import filtration, grid_of
 from napari_toposeg.topology.persistence.loops import loop_ends
 from napari_toposeg.topology.persistence.merging import cavity_ends, component_ends
 
@@ -121,42 +120,32 @@ def persistence_pairs(
     """
     stack = _checked(maps, min_persistence, band)
     connectivity = check_connectivity(connectivity, stack.ndim - 1)
-    found = [_bars(number, one, connectivity, min_persistence, band) for number, one in enumerate(stack)]
-    item, dimension, birth, death, birth_index, death_index = (
-        np.concatenate(column) for column in zip(*found, strict=True)
-    )
-    return PersistencePairs(item, dimension, birth, death, birth_index, death_index)
-
-
-def _bars(
-    number: int, p: NDArray[np.floating], connectivity: int, min_persistence: float, band: float
-) -> tuple[NDArray[Any], ...]:
-    """The columns of `PersistencePairs` for one map."""
+    grid = grid_of(stack.shape[1:])
     # In the type of the map: that is how ``clip`` rounds them.
-    floor, ceiling = (float(p.dtype.type(band)), float(p.dtype.type(1 - band))) if band else (-np.inf, np.inf)
-    voxels = filtration(p, floor, ceiling)
-    ends = [component_ends(voxels, p, connectivity)]
-    if p.ndim == 3:
-        ends.append(loop_ends(voxels, connectivity))
-    ends.append(cavity_ends(voxels, connectivity))
-    born, died = (voxels.index(np.concatenate(places)) for places in zip(*ends, strict=True))
-    dimension = np.repeat(np.arange(p.ndim, dtype=np.int8), [len(births) for births, _ in ends])
-    level = p.reshape(-1)
-    birth = np.where(born < 0, ceiling, np.clip(level[born], floor, ceiling)).astype(np.float64)
-    death = np.where(died < 0, floor, np.clip(level[died], floor, ceiling)).astype(np.float64)
-    death[0] = 0
-    kept = birth - death > min_persistence
-    kept[0] = True
-    chosen = np.flatnonzero(kept)
-    chosen = chosen[np.lexsort((died[kept], born[kept], (death - birth)[kept], dimension[kept]))]
-    return (
-        np.full(len(chosen), number),
-        dimension[chosen],
-        birth[chosen],
-        death[chosen],
-        born[chosen],
-        died[chosen],
-    )
+    floor, ceiling = (float(stack.dtype.type(edge)) for edge in (band, 1 - band)) if band else (-np.inf, np.inf)
+    columns: list[tuple[int, int, NDArray[np.integer], NDArray[np.integer]]] = []
+    for number, p in enumerate(stack):
+        voxels = filtration(p, grid, floor, ceiling)
+        ends = [component_ends(voxels, p, connectivity)]
+        if p.ndim == 3:
+            ends.append(loop_ends(voxels, connectivity))
+        ends.append(cavity_ends(voxels, connectivity))
+        columns += [(number, dimension, *places) for dimension, places in enumerate(ends)]
+    counts = [len(births) for _, _, births, _ in columns]
+    item = np.repeat([number for number, *_ in columns], counts)
+    dimension = np.repeat(np.array([dimension for _, dimension, *_ in columns], np.int8), counts)
+    born = grid.index(np.concatenate([births for *_, births, _ in columns]))
+    died = grid.index(np.concatenate([deaths for *_, deaths in columns]))
+    level = stack.reshape(len(stack), -1)
+    birth = np.where(born < 0, ceiling, np.clip(level[item, born], floor, ceiling)).astype(np.float64)
+    death = np.where(died < 0, floor, np.clip(level[item, died], floor, ceiling)).astype(np.float64)
+    lasting = np.zeros(len(item), np.bool_)
+    lasting[np.cumsum([0, *counts[:-1]])[:: stack.ndim - 1]] = True  # the first of each map
+    death[lasting] = 0
+    kept = np.flatnonzero((birth - death > min_persistence) | lasting)
+    length = (birth - death)[kept]
+    kept = kept[np.lexsort((died[kept], born[kept], -length, dimension[kept], item[kept]))]
+    return PersistencePairs(item[kept], dimension[kept], birth[kept], death[kept], born[kept], died[kept])
 
 
 def _checked(maps: ArrayLike, min_persistence: float, band: float) -> NDArray[np.floating]:

@@ -41,7 +41,7 @@ def loop_ends(filtration: Filtration, connectivity: int) -> Ends:
         Of the foreground, 26 or 6.
     """
     cubes = touches_at_corners(connectivity)
-    strides = filtration.strides
+    strides = filtration.grid.strides
     joining = np.zeros(filtration.time.size, np.uint8)
     _mark_joining(filtration.order, filtration.time, strides, cubes, edges_of_cube(strides), joining)
     edges, apparent_edges, apparent_squares = _pair_apparent(filtration.time, joining, strides, cubes)

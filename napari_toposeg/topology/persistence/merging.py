@@ -8,6 +8,7 @@ the level rises, give the bars of the highest dimension (Alexander duality), and
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -32,19 +33,17 @@ def component_ends(filtration: Filtration, p: NDArray[np.floating], connectivity
     connectivity : int
         Of the foreground.
     """
-    parent = np.full(filtration.time.size, -1, np.int32)
-    has_ceiling = _join_level(filtration, 0, connectivity, parent)
-    if has_ceiling:
-        together = np.flatnonzero(filtration.time == 0).astype(np.int32)
-        _make_highest_the_root(together, p.reshape(-1)[filtration.index(together)], parent)
-    births, deaths = _join_in_order(
-        filtration.order, filtration.time, _offsets(filtration, connectivity), parent, False
-    )
+    grid, time = filtration.grid, filtration.time
+    parent = np.full(time.size, -1, np.int32)
+    if _join_level(filtration, 0, connectivity, parent):
+        together = np.flatnonzero(time == 0).astype(np.int32)
+        _make_highest_the_root(together, p.reshape(-1)[grid.index(together)], parent)
+    births, deaths = _join_in_order(filtration.order, time, _offsets(grid.padded, connectivity), parent, False)
     left = _roots(parent)
-    left = left[np.lexsort((left, filtration.time[left]))]
+    left = left[np.lexsort((left, time[left]))]
     if not len(left):
         # All of the map is on the floor, and one component of it never dies.
-        left = filtration.places(np.array([np.argmax(p)]))
+        left = grid.places[[np.argmax(p)]]
     return np.concatenate([left, births]), np.concatenate([np.full(len(left), -1, np.int32), deaths])
 
 
@@ -63,9 +62,8 @@ def cavity_ends(filtration: Filtration, connectivity: int) -> Ends:
     background = dual_connectivity(connectivity)
     parent = np.full(filtration.time.size, -1, np.int32)
     _join_level(filtration, int(NEVER), background, parent)
-    deaths, births = _join_in_order(
-        filtration.order[::-1], filtration.time, _offsets(filtration, background), parent, True
-    )
+    offsets = _offsets(filtration.grid.padded, background)
+    deaths, births = _join_in_order(filtration.order, filtration.time, offsets, parent, True)
     left = _roots(parent)[1:]  # the first is the outside
     return np.concatenate([np.full(len(left), -1, np.int32), births]), np.concatenate([left, deaths])
 
@@ -74,21 +72,21 @@ def _roots(parent: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.flatnonzero(parent == np.arange(parent.size, dtype=np.int32)).astype(np.int32)
 
 
-def _offsets(filtration: Filtration, connectivity: int) -> NDArray[np.int64]:
-    """What leads from a place to its neighbours, the ones that come before it in the array first."""
-    strides = np.array(filtration.strides)
-    reach = [(0,) if filtration.padded[0] == 1 else (-1, 0, 1), (-1, 0, 1), (-1, 0, 1)]
+@lru_cache(maxsize=16)
+def _offsets(padded: tuple[int, int, int], connectivity: int) -> NDArray[np.int64]:
+    """What leads from a place to its neighbours; those that come before it in the array stand first."""
+    reach = [(0,) if padded[0] == 1 else (-1, 0, 1), (-1, 0, 1), (-1, 0, 1)]
     steps = np.array([step for step in itertools.product(*reach) if any(step)])
     if not touches_at_corners(connectivity):
         steps = steps[np.abs(steps).sum(axis=1) == 1]
-    return steps @ strides
+    return steps @ np.array([padded[1] * padded[2], padded[2], 1])
 
 
 def _join_level(filtration: Filtration, level: int, connectivity: int, parent: NDArray[np.int32]) -> bool:
     """Unite the voxels that share one time; the first of each component is its root. Whether there are any."""
-    offsets = _offsets(filtration, connectivity)
-    strides = filtration.strides
-    flat = filtration.padded[0] == 1
+    grid = filtration.grid
+    offsets, strides = _offsets(grid.padded, connectivity), grid.strides
+    flat = grid.padded[0] == 1
     # Everything before the first voxel of the map is border: one component, the outside, whose root is place 0.
     first = strides[1] + 1 if flat else strides[0] + strides[1] + 1
     if level == NEVER:
@@ -168,7 +166,7 @@ def _join_in_order(
     parent: NDArray[np.int32],
     rising: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Let voxels enter one by one; of two components that meet the younger one ends.
+    """Let voxels enter one by one, or, rising, leave in the opposite order; of two components that meet the younger ends.
 
     Returns
     -------
@@ -178,9 +176,10 @@ def _join_in_order(
     younger = np.empty(parent.size, np.int32)
     ended_at = np.empty(parent.size, np.int32)
     count = 0
-    for place in order:
+    for number in range(order.size):
+        place = int(order[order.size - 1 - number] if rising else order[number])
         parent[place] = place
-        root = int(place)
+        root = place
         for offset in offsets:
             other = place + offset
             if parent[other] < 0 or parent[other] == root:
