@@ -68,13 +68,14 @@ def _mark_joining(
     """Mark the edges that join two components, bit by axis, in the order of their keys."""
     parent = np.arange(time.size).astype(np.int32)
     begin = strides[0] + strides[1] + 1
+    before = np.int32(0)
     for corner in range(begin, time.size - (0 if cubes else begin)):
-        if not cubes and time[corner] != 0:
-            continue
-        for axis in range(3):
-            # A corner's last edges, and those that lead out of the border, do not exist: there is no voxel at them.
-            if edge_time(corner, axis, time, strides, cubes) == 0:
-                _join(corner, corner + strides[axis], axis, parent, joining)
+        here = _earliest_of_four(corner, time, strides) if cubes else time[corner]
+        if here == 0 or (cubes and before == 0):
+            for axis in range(3):
+                if edge_time(corner, axis, time, strides, cubes) == 0:
+                    _join(corner, corner + strides[axis], axis, parent, joining)
+        before = here
     for place in order:
         if cubes:
             for edge in twelve:
@@ -88,6 +89,13 @@ def _mark_joining(
             for axis in range(3):
                 if time[place + strides[axis]] < time[place]:
                     _join(place, place + strides[axis], axis, parent, joining)
+
+
+@njit(inline="always")
+def _earliest_of_four(corner: int, time: NDArray[np.int32], strides: tuple[int, int, int]) -> int:
+    """When the first of the four voxels enters that lie after a corner along the last axis."""
+    above = corner - strides[0]
+    return min(time[corner], time[corner - strides[1]], time[above], time[above - strides[1]])
 
 
 @njit(inline="always")
@@ -116,18 +124,9 @@ def _pair_apparent(
     begin = strides[0] + strides[1] + 1
     before = NEVER
     for corner in range(begin, time.size - (0 if cubes else begin)):
-        if cubes:
-            # The earliest of the four voxels this side of the corner, and of the four on the side seen before.
-            here = min(
-                time[corner],
-                time[corner - strides[1]],
-                time[corner - strides[0]],
-                time[corner - strides[0] - strides[1]],
-            )
-            none = here == NEVER and before == NEVER
-            before = here
-        else:
-            none = time[corner] == NEVER
+        here = _earliest_of_four(corner, time, strides) if cubes else time[corner]
+        none = here == NEVER and (not cubes or before == NEVER)
+        before = here
         if none:
             continue
         for axis in range(3):

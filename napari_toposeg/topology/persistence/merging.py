@@ -166,7 +166,7 @@ def _join_in_order(
     parent: NDArray[np.int32],
     rising: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Let voxels enter one by one, or, rising, leave in the opposite order; of two components that meet the younger ends.
+    """Let voxels enter one by one, `rising` the last one first; of two components that meet the younger one ends.
 
     Returns
     -------
