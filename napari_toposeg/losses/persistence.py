@@ -208,9 +208,9 @@ def _rank(group: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _targets(betti: BettiTarget | Sequence[BettiTarget | None]) -> tuple[tuple[BettiRange, ...] | None, ...]:
     """One tuple of ranges by class."""
-    several = any(isinstance(one, Sequence) for one in betti)
+    several = any(one is None or isinstance(one, Sequence) for one in betti)
     classes = cast("Sequence[BettiTarget | None]", betti if several else [betti])
-    targets = tuple(None if target is None else tuple(_range(one) for one in target) for target in classes)
+    targets = tuple(None if target is None else _ranges(target) for target in classes)
     if {len(target) for target in targets if target is not None} not in ({2}, {3}):
         raise ToposegError(
             f"{betti!r} are not the Betti numbers of a map.",
@@ -218,6 +218,16 @@ def _targets(betti: BettiTarget | Sequence[BettiTarget | None]) -> tuple[tuple[B
             todo="Give one number or BettiRange for each; for several classes, a sequence of such.",
         )
     return targets
+
+
+def _ranges(target: object) -> tuple[BettiRange, ...]:
+    if not isinstance(target, Sequence):
+        raise ToposegError(
+            f"{target!r} is not the target of a class.",
+            why="Where one class has a sequence of Betti numbers, each has one, or None.",
+            todo="Write a range as BettiRange(low, high): a pair is a class.",
+        )
+    return tuple(_range(one) for one in target)
 
 
 def _range(betti: object) -> BettiRange:
