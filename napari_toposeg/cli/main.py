@@ -14,6 +14,7 @@ import tyro
 
 from napari_toposeg.cli.commands import betti, certify, open_application, priors
 from napari_toposeg.cli.demo import demo
+from napari_toposeg.cli.refine import refine
 from napari_toposeg.cli.running import Interrupted
 from napari_toposeg.cli.segment import segment
 from napari_toposeg.errors import ToposegError, ToposegWarning
@@ -38,6 +39,7 @@ _COMMANDS: dict[str, Any] = {
     "segment": segment,
     "betti": betti,
     "certify": certify,
+    "refine": refine,
     "priors": priors,
     "open": open_application,
     "demo": demo,

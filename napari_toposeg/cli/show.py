@@ -67,7 +67,7 @@ def show_segmentation(result: Segmentation, written: Sequence[Path], extra: Mapp
         table.add_row(name, value)
     table.add_row("time", f"{result.seconds['total']:.1f} s on {result.device}, {result.iterations} iterations")
     results().print(table)
-    _show_written(written)
+    show_written(written)
 
 
 def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None) -> None:
@@ -88,10 +88,10 @@ def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None
     if written is None:
         results().print("Nothing was written; -o FIXED writes the corrected mask.", style="dim")
     else:
-        _show_written([written])
+        show_written([written])
 
 
-def _show_written(paths: Sequence[Path]) -> None:
+def show_written(paths: Sequence[Path]) -> None:
     """A line for each file; not broken to the terminal's width, so that it can be copied."""
     for path in paths:
         results().print(Text.assemble(("wrote ", "dim"), str(path)), soft_wrap=True)
