@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from napari_toposeg.topology import betti, components, distance, homotopy, simple_points
+from napari_toposeg.topology.persistence import loops, merging, reduction
 
 # Those that Python calls; the others are compiled into them.
 KERNELS = (
@@ -19,16 +20,25 @@ KERNELS = (
     distance._across,
     homotopy._flip,
     simple_points._mark_simple,
+    merging._join_plateau,
+    merging._make_highest_the_root,
+    merging._join_in_order,
+    loops._mark_joining,
+    loops._pair_apparent,
+    reduction.reduce_edges,
 )
 
 SCRIPT = """
 import json
 import numpy as np
 from napari_toposeg.topology import betti, components, distance, homotopy, simple_points
-from napari_toposeg.topology import betti_numbers, correct, mark_simple_points, path_snap, signed_distance, warm_up
+from napari_toposeg.topology import barcode, betti_numbers, correct, mark_simple_points, path_snap, signed_distance
+from napari_toposeg.topology import warm_up
+from napari_toposeg.topology.persistence import loops, merging, reduction
 
 names = {names}
-kernels = [getattr(module, name) for module in (betti, components, distance, homotopy, simple_points)
+modules = betti, components, distance, homotopy, simple_points, loops, merging, reduction
+kernels = [getattr(module, name) for module in modules
            for name in names if hasattr(module, name) and getattr(module, name).py_func.__module__ == module.__name__]
 warm_up()
 warm = [len(kernel.signatures) for kernel in kernels]
@@ -46,6 +56,9 @@ for shape in ((14, 15), (14, 15, 16)):
             path_snap(kind, [signed_distance(kind), 1.0 - kind], connectivity=connectivity)
             correct(kind, (1, 0, 0)[: len(shape)], connectivity=connectivity, spacing=[1, 2, 3][: len(shape)])
             correct(kind, (1, 1, 0)[: len(shape)], connectivity=connectivity, starts=[kind])
+            for band in (0, 0.1):
+                barcode(kind, connectivity=connectivity, band=band)
+                barcode(kind.astype(np.float32), connectivity=connectivity, band=band)
 print(json.dumps([len(kernels), warm, [len(kernel.signatures) for kernel in kernels]]))
 """
 

@@ -68,7 +68,7 @@ def _mark_joining(
     """Mark the edges that join two components, bit by axis, in the order of their keys."""
     parent = np.arange(time.size).astype(np.int32)
     begin = strides[0] + strides[1] + 1
-    before = np.int32(0)
+    before = 0
     for corner in range(begin, time.size - (0 if cubes else begin)):
         here = _earliest_of_four(corner, time, strides) if cubes else time[corner]
         if here == 0 or (cubes and before == 0):
@@ -122,7 +122,7 @@ def _pair_apparent(
     left = [0 for _ in range(0)]
     edges, squares = [0 for _ in range(0)], [0 for _ in range(0)]
     begin = strides[0] + strides[1] + 1
-    before = NEVER
+    before = int(NEVER)
     for corner in range(begin, time.size - (0 if cubes else begin)):
         here = _earliest_of_four(corner, time, strides) if cubes else time[corner]
         none = here == NEVER and (not cubes or before == NEVER)

@@ -37,7 +37,8 @@ def component_ends(filtration: Filtration, p: NDArray[np.floating], connectivity
     parent = np.full(time.size, -1, np.int32)
     if _join_level(filtration, 0, connectivity, parent):
         together = np.flatnonzero(time == 0).astype(np.int32)
-        _make_highest_the_root(together, p.reshape(-1)[grid.index(together)], parent)
+        levels = p.reshape(-1)[grid.index(together)].astype(np.float64)
+        _make_highest_the_root(together, levels, parent)
     births, deaths = _join_in_order(filtration.order, time, _offsets(grid.padded, connectivity), parent, False)
     left = _roots(parent)
     left = left[np.lexsort((left, time[left]))]
@@ -139,7 +140,7 @@ def _join_plateau(
 
 
 @njit(cache=True, nogil=True)
-def _make_highest_the_root(places: NDArray[np.int32], values: NDArray[np.floating], parent: NDArray[np.int32]) -> None:
+def _make_highest_the_root(places: NDArray[np.int32], values: NDArray[np.float64], parent: NDArray[np.int32]) -> None:
     """Of each component the highest voxel becomes the root."""
     highest = np.empty(parent.size, np.int32)
     for number, place in enumerate(places):
