@@ -46,8 +46,7 @@ def loop_ends(filtration: Filtration, connectivity: int) -> Ends:
     _mark_joining(filtration.order, filtration.time, strides, cubes, edges_of_cube(strides), joining)
     edges, apparent_edges, apparent_squares = _pair_apparent(filtration.time, joining, strides, cubes)
     del joining
-    edges.sort()
-    edges = edges[::-1]
+    edges = np.sort(edges)[::-1].copy()
     squares = reduce_edges(edges, filtration.time, strides, cubes)
     edges = np.concatenate([apparent_edges, edges & CELL])
     squares = np.concatenate([apparent_squares, squares])
