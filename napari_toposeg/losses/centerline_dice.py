@@ -21,7 +21,7 @@ class CenterlineDiceLoss(nn.Module):
     ----------
     iterations : int
         Erosions that make the soft skeleton: at least the radius in voxels of the thickest tube, which has no skeleton
-        with fewer and cannot be missed then. Each one keeps, in 3-D, as much memory as 33 maps until the backward
+        with fewer and cannot be missed then. Each one keeps, in 3-D, as much memory as 32 maps until the backward
         pass: 128 x 128 x 64 voxels at three iterations keep half a gigabyte.
 
     Raises
