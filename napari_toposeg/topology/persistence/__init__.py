@@ -4,5 +4,18 @@ from __future__ import annotations
 
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Bar, Barcode
 from napari_toposeg.topology.persistence.cubical import PersistencePairs, barcode, persistence_pairs
+from napari_toposeg.topology.persistence.distances import bottleneck_distance, wasserstein_distance
+from napari_toposeg.topology.persistence.matching import BettiMatching, match_bars
 
-__all__ = ["NO_VOXEL", "Bar", "Barcode", "PersistencePairs", "barcode", "persistence_pairs"]
+__all__ = [
+    "NO_VOXEL",
+    "Bar",
+    "Barcode",
+    "BettiMatching",
+    "PersistencePairs",
+    "barcode",
+    "bottleneck_distance",
+    "match_bars",
+    "persistence_pairs",
+    "wasserstein_distance",
+]

@@ -76,11 +76,17 @@ class Barcode:
 
     @property
     def ndim(self) -> int:
-        return len(self.shape)
+        """2 or 3, by the connectivity: a file may hold a 2-D map with a third axis of one voxel."""
+        return 2 if self.connectivity in (4, 8) else 3
 
     @property
     def length(self) -> NDArray[np.float64]:
         return self.birth - self.death
+
+    @property
+    def everlasting(self) -> NDArray[np.bool_]:
+        """(n,) which bar is that of the component that never dies; at most one is."""
+        return (self.dimension == 0) & (self.death == 0.0) & (self.death_voxel[:, 0] == NO_VOXEL)
 
     def __len__(self) -> int:
         return len(self.birth)
