@@ -7,15 +7,13 @@ the level rises, give the bars of the highest dimension (Alexander duality), and
 
 from __future__ import annotations
 
-import itertools
-from functools import lru_cache
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from napari_toposeg.topology.connectivity import dual_connectivity, touches_at_corners
 from napari_toposeg.topology.persistence.filtration import NEVER, Filtration
+from napari_toposeg.topology.persistence.neighbours import offsets, worth_asking
 
 Ends = tuple[NDArray[np.integer], NDArray[np.integer]]
 """Places (on the padded grid) where bars are born and where they die; -1 where there is none."""
@@ -39,7 +37,8 @@ def component_ends(filtration: Filtration, p: NDArray[np.floating], connectivity
         together = np.flatnonzero(time == 0).astype(np.int32)
         levels = p.reshape(-1)[grid.index(together)].astype(np.float64)
         _make_highest_the_root(together, levels, parent)
-    births, deaths = _join_in_order(filtration.order, time, _offsets(grid.padded, connectivity), parent, False)
+    steps, table = worth_asking(grid.padded, connectivity)
+    births, deaths = _join_in_order(filtration.order, time, steps, table, parent, False)
     left = _roots(parent)
     left = left[np.lexsort((left, time[left]))]
     if not len(left):
@@ -63,8 +62,8 @@ def cavity_ends(filtration: Filtration, connectivity: int) -> Ends:
     background = dual_connectivity(connectivity)
     parent = np.full(filtration.time.size, -1, np.int32)
     _join_level(filtration, int(NEVER), background, parent)
-    offsets = _offsets(filtration.grid.padded, background)
-    deaths, births = _join_in_order(filtration.order, filtration.time, offsets, parent, True)
+    steps, table = worth_asking(filtration.grid.padded, background)
+    deaths, births = _join_in_order(filtration.order, filtration.time, steps, table, parent, True)
     left = _roots(parent)[1:]  # the first is the outside
     return np.concatenate([np.full(len(left), -1, np.int32), births]), np.concatenate([left, deaths])
 
@@ -73,20 +72,10 @@ def _roots(parent: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.flatnonzero(parent == np.arange(parent.size, dtype=np.int32)).astype(np.int32)
 
 
-@lru_cache(maxsize=16)
-def _offsets(padded: tuple[int, int, int], connectivity: int) -> NDArray[np.int64]:
-    """What leads from a place to its neighbours; those that come before it in the array stand first."""
-    reach = [(0,) if padded[0] == 1 else (-1, 0, 1), (-1, 0, 1), (-1, 0, 1)]
-    steps = np.array([step for step in itertools.product(*reach) if any(step)])
-    if not touches_at_corners(connectivity):
-        steps = steps[np.abs(steps).sum(axis=1) == 1]
-    return steps @ np.array([padded[1] * padded[2], padded[2], 1])
-
-
 def _join_level(filtration: Filtration, level: int, connectivity: int, parent: NDArray[np.int32]) -> bool:
     """Unite the voxels that share one time; the first of each component is its root. Whether there are any."""
     grid = filtration.grid
-    offsets, strides = _offsets(grid.padded, connectivity), grid.strides
+    strides, steps = grid.strides, offsets(grid.padded, connectivity)
     flat = grid.padded[0] == 1
     # Everything before the first voxel of the map is border: one component, the outside, whose root is place 0.
     first = strides[1] + 1 if flat else strides[0] + strides[1] + 1
@@ -95,7 +84,7 @@ def _join_level(filtration: Filtration, level: int, connectivity: int, parent: N
     # A voxel that touches at corners and has this one before it touches through it all that come before.
     across = -strides[1] if flat else -strides[0]
     shortcut = across if touches_at_corners(connectivity) else 0
-    return bool(_join_plateau(filtration.time, level, first, offsets[offsets < 0], shortcut, parent))
+    return bool(_join_plateau(filtration.time, level, first, steps[steps < 0], shortcut, parent))
 
 
 @njit(inline="always")
@@ -163,7 +152,8 @@ def _make_highest_the_root(places: NDArray[np.int32], values: NDArray[np.float64
 def _join_in_order(
     order: NDArray[np.int32],
     time: NDArray[np.int32],
-    offsets: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    table: NDArray[np.int8],
     parent: NDArray[np.int32],
     rising: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -176,16 +166,27 @@ def _join_in_order(
     """
     younger = np.empty(parent.size, np.int32)
     ended_at = np.empty(parent.size, np.int32)
-    count = 0
+    ended = 0
+    asked = np.empty(steps.size, np.int64)
     for number in range(order.size):
         place = int(order[order.size - 1 - number] if rising else order[number])
+        count = 0
+        if table.size > 0:
+            present = 0
+            for step in range(8):
+                present |= (parent[place + steps[step]] >= 0) << step
+            count = table[present, 0]
+            for group in range(count):
+                asked[group] = place + steps[table[present, 1 + group]]
+        else:
+            for step in steps:
+                if parent[place + step] >= 0:
+                    asked[count] = place + step
+                    count += 1
         parent[place] = place
         root = place
-        for offset in offsets:
-            other = place + offset
-            if parent[other] < 0 or parent[other] == root:
-                continue
-            other = root_of(parent, other)
+        for group in range(count):
+            other = root_of(parent, asked[group])
             if other == root:
                 continue
             if root == place:
@@ -195,11 +196,11 @@ def _join_in_order(
             older = other < root if time[other] == time[root] else (time[other] < time[root]) != rising
             if older:
                 parent[root] = other
-                younger[count] = root
+                younger[ended] = root
                 root = other
             else:
                 parent[other] = root
-                younger[count] = other
-            ended_at[count] = place
-            count += 1
-    return younger[:count].copy(), ended_at[:count].copy()
+                younger[ended] = other
+            ended_at[ended] = place
+            ended += 1
+    return younger[:ended].copy(), ended_at[:ended].copy()
