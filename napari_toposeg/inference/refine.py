@@ -27,7 +27,7 @@ from napari_toposeg.inference.refine_target import betti_error, check_target, ne
 from napari_toposeg.inference.refined import Refined, SolvedBy
 from napari_toposeg.losses import BettiRange, BettiTarget
 from napari_toposeg.steps import Finish, Step, Steps
-from napari_toposeg.topology import betti_numbers, certify, check_connectivity
+from napari_toposeg.topology import betti_numbers, certify, check_connectivity, snap
 
 PREVIEW_EVERY = 5
 """A preview is due after this many iterations."""
@@ -238,7 +238,8 @@ def _refined(
                 ended = reached
                 break
         if best is not None and best.error == 0:
-            solved_by, refined, mask = "loss", best.map, best.map > 0.5
+            refined, mask = _given_back(best.map, p, settings)
+            solved_by = "loss"
         elif settings.correct:
             yield Step("correct", total - 1, total, losses)
             also = [] if best is None else [best.map > 0.5]
@@ -285,6 +286,22 @@ def _refined(
             seconds=watch.total(),
         ),
     )
+
+
+def _given_back(
+    refined: NDArray[np.float32], p: NDArray[np.float32], settings: RefineSettings
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """A refined map, and its mask, without those of its changes that the topology does not need.
+
+    The loss changes more than it has to, near where it must and where it went too far. By simple points the mask can
+    go back without losing its topology. What the first map was unsure of stays as it is: a bridge over a gap would
+    become as thin as a thread.
+    """
+    mask = refined > 0.5
+    if settings.give_back is None:
+        return refined, mask
+    thinned = snap(mask, p - np.float32(0.5), connectivity=settings.connectivity, least=settings.give_back)
+    return np.where(thinned != mask, p, refined), thinned
 
 
 class _End:

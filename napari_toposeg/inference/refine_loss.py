@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
 
 from napari_toposeg.frame import box_of, box_slices, clip_box, grow_box
+from napari_toposeg.inference.even_steps import EvenSteps
 from napari_toposeg.inference.refine_settings import RefineSettings
 from napari_toposeg.inference.refine_target import betti_error
 from napari_toposeg.losses import BettiRange, PersistenceLoss, spread_gradient
@@ -37,7 +39,7 @@ class Variables:
         The map of the whole grid for which logits stand.
     """
 
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     logits: Callable[[], Tensor]
     probabilities: Callable[[Tensor], NDArray[np.float32]]
 
@@ -94,12 +96,15 @@ def logit_variables(
         full[within] = np.where(moved, torch.sigmoid(now.detach())[0, 0].numpy(), p[within])
         return full
 
-    return Variables(torch.optim.Adam([moving], settings.learning_rate), lambda: moving, probabilities)
+    optimizer: Optimizer = (
+        EvenSteps([moving], settings.rate) if settings.objective == "ph-dense" else Adam([moving], settings.rate)
+    )
+    return Variables(optimizer, lambda: moving, probabilities)
 
 
 def network_variables(network: nn.Module, image: Tensor, settings: RefineSettings) -> Variables:
     """The weights of a network, which is changed."""
-    optimizer = torch.optim.Adam(network.parameters(), settings.network_learning_rate)
+    optimizer = Adam(network.parameters(), settings.network_learning_rate)
     return Variables(optimizer, lambda: network(image), sigmoid)
 
 

@@ -9,6 +9,8 @@ from napari_toposeg.errors import ToposegError
 
 RefineObjective = Literal["ph", "ph-dense"]
 
+_RATES: dict[str, float] = {"ph": 0.5, "ph-dense": 2.0}
+
 
 @dataclass(frozen=True)
 class RefineSettings:
@@ -17,14 +19,14 @@ class RefineSettings:
     Attributes
     ----------
     objective : {"ph", "ph-dense"}
-        "ph": the persistence loss as published, whose gradient lives on the critical voxels. "ph-dense": the same loss,
-        its gradient spread over their neighbourhood.
+        "ph": the persistence loss as published, whose gradient lives on the critical voxels, minimised by Adam.
+        "ph-dense": the same loss, its gradient spread over their neighbourhood, and minimised by `EvenSteps`.
     iterations : int
         At most so many.
     keep : float
         Weight of the mean squared change of the map against the persistence loss: 1 / lambda of Eq. 5.
-    learning_rate : float
-        Of Adam, in logits.
+    learning_rate : float or None
+        In logits. None: .5 with "ph", 2 with "ph-dense".
     network_learning_rate : float
         Of Adam, for a network's weights.
     spread : float
@@ -38,6 +40,9 @@ class RefineSettings:
         For so many further iterations the topology has to stay right.
     patience : int
         The loss has stalled where it has not fallen by a thousandth within so many iterations.
+    give_back : float or None
+        What the loss has changed goes back, as far as the topology allows it, where the first map was at least so far
+        from 0.5. None: nothing goes back.
     correct : bool
         Whether a loss that stalls or runs out of iterations is followed by homotopic correction.
     """
@@ -45,13 +50,14 @@ class RefineSettings:
     objective: RefineObjective = "ph-dense"
     iterations: int = 200
     keep: float = 100.0
-    learning_rate: float = 0.5
+    learning_rate: float | None = None
     network_learning_rate: float = 1e-4
-    spread: float = 2.0
+    spread: float = 1.0
     connectivity: int | None = None
     band: float = 0.01
     stay: int = 3
     patience: int = 25
+    give_back: float | None = 0.3
     correct: bool = True
 
     def __post_init__(self) -> None:
@@ -67,7 +73,7 @@ class RefineSettings:
             if count < least:
                 raise ToposegError(f"{name} cannot be {count}.", todo=f"Give a whole number from {least}.")
         for name, value in (
-            ("learning_rate", self.learning_rate),
+            ("learning_rate", self.rate),
             ("network_learning_rate", self.network_learning_rate),
             ("spread", self.spread),
         ):
@@ -75,5 +81,12 @@ class RefineSettings:
                 raise ToposegError(f"{name} cannot be {value:g}.", todo="Give a number above 0.")
         if not 0.0 <= self.keep < float("inf"):
             raise ToposegError(f"keep cannot be {self.keep:g}.", todo="Give a weight that is not negative.")
+        if self.give_back is not None and not 0.0 <= self.give_back <= 0.5:
+            raise ToposegError(f"give_back cannot be {self.give_back:g}.", todo="Give a number from 0 to 0.5, or None.")
         if not 0.0 <= self.band < 0.5:
             raise ToposegError(f"band cannot be {self.band:g}.", todo="Give a number from 0 up to, not including, 0.5.")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of logits."""
+        return _RATES[self.objective] if self.learning_rate is None else self.learning_rate
