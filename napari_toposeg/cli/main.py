@@ -12,6 +12,7 @@ from typing import Any
 
 import tyro
 
+from napari_toposeg.cli.barcode import barcode
 from napari_toposeg.cli.commands import betti, certify, open_application, priors
 from napari_toposeg.cli.demo import demo
 from napari_toposeg.cli.refine import refine
@@ -39,6 +40,7 @@ _COMMANDS: dict[str, Any] = {
     "segment": segment,
     "betti": betti,
     "certify": certify,
+    "barcode": barcode,
     "refine": refine,
     "priors": priors,
     "open": open_application,

@@ -1,6 +1,7 @@
 """What crosses the disk: NIfTI and pictures in; masks, fields and images out."""
 
 from napari_toposeg.formats.atomic import replacing
+from napari_toposeg.formats.barcodes import dump_barcode, read_barcode, write_barcode
 from napari_toposeg.formats.fields import read_displacement, write_displacement, write_jacobian
 from napari_toposeg.formats.map_sources import MAP_ENDINGS
 from napari_toposeg.formats.maps import MAP_WRITTEN_ENDINGS, ProbabilityMap, read_map, write_map
@@ -24,8 +25,10 @@ __all__ = [
     "ProbabilityMap",
     "check_finite",
     "complete_report",
+    "dump_barcode",
     "on_grid_of",
     "picture_volume",
+    "read_barcode",
     "read_displacement",
     "read_map",
     "read_mask",
@@ -38,6 +41,7 @@ __all__ = [
     "sha256_of",
     "split_ending",
     "split_label",
+    "write_barcode",
     "write_displacement",
     "write_image",
     "write_jacobian",

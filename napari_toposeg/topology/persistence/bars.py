@@ -42,9 +42,9 @@ class Bar:
 class Barcode:
     """All bars of the super-level sets of a map, longest first.
 
-    A bar has no birth voxel where the feature was born outside the band (`band` of `barcode`) at its ceiling and no single
-    voxel of it did it, and no death voxel where it lasts to the floor of the band, or for ever: the one component that never
-    dies is said to die at 0 (Clough et al., note to Fig. 1).
+    A bar has no birth voxel where the feature was born outside the band (`band` of `barcode`) at its ceiling and no
+    single voxel of it did it, and no death voxel where it lasts to the floor of the band, or for ever: the one
+    component that never dies is said to die at 0 (Clough et al., note to Fig. 1).
 
     Attributes
     ----------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,17 +36,18 @@ def bottleneck_distance(
 
     Notes
     -----
-    Bars are matched one to one, or with the diagonal at half their length; a pair costs the larger of the differences of
-    its births and of its deaths. An everlasting component is matched with an everlasting component, at the difference of
-    the births: that both are said to die at 0 is a convention of ours, no property of the maps.
+    Bars are matched one to one, or with the diagonal at half their length; a pair costs the larger of the differences
+    of its births and of its deaths. An everlasting component is matched with an everlasting component, at the
+    difference of the births: that both are said to die at 0 is a convention, no property of the maps.
 
     For two maps on one grid the distance is at most the largest difference of their values (the stability theorem:
     D. Cohen-Steiner, H. Edelsbrunner and J. Harer, Stability of persistence diagrams, 2007). Bars of a length up to *L*
     that are left out change it by *L*/2 at most, so `Barcode.longer_than` makes large barcodes quick: in an exact run
     10,000 bars each took 12 s on one core, 1,000 took 0.2 s.
     """
-    # gudhi.hera and not gudhi.bottleneck_distance: that one is under the GPL (it builds on CGAL), as gudhi's own
-    # __license__ says; hera, by M. Kerber, D. Morozov and A. Nigmetov, is under the BSD licence.
+    # gudhi.hera and not gudhi.bottleneck_distance, which builds on CGAL: gudhi is under the MIT licence, but some parts
+    # of its wheel are under the GPL, as each says in its __license__. hera, by M. Kerber, D. Morozov and A. Nigmetov, is
+    # under the BSD licence. Imported here, as `import gudhi` loads all parts.
     from gudhi.hera import bottleneck_distance as by_hera
 
     return max(
