@@ -85,6 +85,12 @@ def test_the_legend_counts_the_bars_and_those_at_the_level(plot, bars):
 
 
 @pytest.mark.parametrize("plot", PLOTS)
+def test_the_legend_says_where_short_bars_were_left_out_before(plot, bars):
+    titles = [plot(some).axes[0].get_legend().get_title().get_text() for some in (bars, bars.longer_than(0.25))]
+    assert titles == ["", "bars longer than 0.25"]
+
+
+@pytest.mark.parametrize("plot", PLOTS)
 def test_of_too_many_bars_the_longest_are_drawn_and_the_rest_are_counted(plot):
     bars = many(30_000)
     figure = plot(bars, most=50)

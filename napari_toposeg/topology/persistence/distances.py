@@ -46,8 +46,8 @@ def bottleneck_distance(
     10,000 bars each took 12 s on one core, 1,000 took 0.2 s.
     """
     # gudhi.hera and not gudhi.bottleneck_distance, which builds on CGAL: gudhi is under the MIT licence, but some parts
-    # of its wheel are under the GPL, as each says in its __license__. hera, by M. Kerber, D. Morozov and A. Nigmetov, is
-    # under the BSD licence. Imported here, as `import gudhi` loads all parts.
+    # of its wheel are under the GPL, as each says in its __license__. hera, by M. Kerber, D. Morozov and A. Nigmetov,
+    # is under the BSD licence. Imported here, as `import gudhi` loads all parts.
     from gudhi.hera import bottleneck_distance as by_hera
 
     return max(

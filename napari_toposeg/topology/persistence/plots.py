@@ -189,10 +189,14 @@ def _finish(
         handles.append(Line2D([], [], color=colour, marker=marker, label=label, **style))
     # Below the axis by inches, whatever the height of the figure.
     below = axes.transAxes + ScaledTranslation(0.0, -0.55, _figure_of(axes).dpi_scale_trans)
-    axes.legend(
+    legend = axes.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.0, 0.0), bbox_transform=below, frameon=False, fontsize=9,
-        labelcolor=_INK, handletextpad=0.6, borderpad=0.2, borderaxespad=0.0,
+        labelcolor=_INK, handletextpad=0.6, borderpad=0.2, borderaxespad=0.0, alignment="left",
     )  # fmt: skip
+    if barcode.min_persistence:
+        # Else the counts would be taken for those of all bars, and of the mask.
+        legend.set_title(f"bars longer than {barcode.min_persistence:g}", prop={"size": 9})
+        legend.get_title().set_color(_INK)
     for side in hidden:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
