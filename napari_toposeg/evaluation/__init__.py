@@ -1,5 +1,5 @@
 """Metrics."""
 
-from napari_toposeg.evaluation.metrics import betti_error, dice, hausdorff_distance
+from napari_toposeg.evaluation.metrics import betti_error, betti_matching_error, dice, hausdorff_distance
 
-__all__ = ["betti_error", "dice", "hausdorff_distance"]
+__all__ = ["betti_error", "betti_matching_error", "dice", "hausdorff_distance"]

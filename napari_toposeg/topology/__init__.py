@@ -15,13 +15,22 @@ from napari_toposeg.topology.connectivity import (
 from napari_toposeg.topology.correction import Correction, correct
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import path_snap, snap
-from napari_toposeg.topology.persistence import Bar, Barcode, PersistencePairs, barcode, persistence_pairs
+from napari_toposeg.topology.persistence import (
+    Bar,
+    Barcode,
+    BettiMatching,
+    PersistencePairs,
+    barcode,
+    match_bars,
+    persistence_pairs,
+)
 from napari_toposeg.topology.simple_points import mark_simple_points
 from napari_toposeg.topology.words import betti_words
 
 __all__ = [
     "Bar",
     "Barcode",
+    "BettiMatching",
     "Certificate",
     "Correction",
     "PersistencePairs",
@@ -38,6 +47,7 @@ __all__ = [
     "fill_cavities",
     "largest_components",
     "mark_simple_points",
+    "match_bars",
     "path_snap",
     "persistence_pairs",
     "signed_distance",
