@@ -73,7 +73,7 @@ def plot_barcode(
             )  # fmt: skip
         row += len(bars) + (gap if len(bars) else 0.0)
     axes.set_xlim(1.0, 0.0)
-    axes.set_ylim(max(row - gap, 1.0) - 0.4, -0.6)
+    axes.set_ylim(max(row - gap, 1.0), -0.6)
     axes.set_yticks([])
     axes.set_xlabel("level")
     if level is not None:
@@ -191,11 +191,11 @@ def _finish(
     below = axes.transAxes + ScaledTranslation(0.0, -0.55, _figure_of(axes).dpi_scale_trans)
     legend = axes.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.0, 0.0), bbox_transform=below, frameon=False, fontsize=9,
-        labelcolor=_INK, handletextpad=0.6, borderpad=0.2, borderaxespad=0.0, alignment="left",
+        labelcolor=_INK, handletextpad=0.6, borderpad=0.2, borderaxespad=0.0, alignment="left", title_fontsize=9,
     )  # fmt: skip
     if barcode.min_persistence:
         # Else the counts would be taken for those of all bars, and of the mask.
-        legend.set_title(f"bars longer than {barcode.min_persistence:g}", prop={"size": 9})
+        legend.set_title(f"bars longer than {barcode.min_persistence:g}")
         legend.get_title().set_color(_INK)
     for side in hidden:
         axes.spines[side].set_visible(False)
