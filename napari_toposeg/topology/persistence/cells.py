@@ -10,6 +10,8 @@ A cell is ``3 * (the first of its corners) + axis``: the axis along which an edg
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -19,13 +21,27 @@ BITS = 32
 CELL = (1 << BITS) - 1
 
 
-def edges_of_cube(strides: tuple[int, int, int]) -> NDArray[np.int64]:
-    """The twelve edges of a voxel that is a cube, as cells counted from its first corner."""
+def edges_of_cube(strides: tuple[int, int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The twelve edges of a voxel that is a cube, in the order of their cells.
+
+    Returns
+    -------
+    around : ndarray of int64, shape (26,)
+        Steps to the voxels round it.
+    edges : ndarray of int64, shape (12, 3)
+        Of each edge the step to its first corner, its axis, and the voxels besides this one that it belongs to (bit k:
+        the voxel k of `around`).
+    """
+    steps = np.array(strides)
+    around = [step for step in itertools.product((-1, 0, 1), repeat=3) if any(step)]
     edges = []
-    for axis in range(3):
-        one, two = (strides[other] for other in range(3) if other != axis)
-        edges += [3 * corner + axis for corner in (0, one, two, one + two)]
-    return np.array(sorted(edges))
+    for corner, axis in itertools.product(itertools.product((0, 1), repeat=3), range(3)):
+        if corner[axis]:
+            continue
+        back = itertools.product(*[(0,) if other == axis else (0, 1) for other in range(3)])
+        voxels = [tuple(one - two for one, two in zip(corner, other, strict=True)) for other in back]
+        edges.append((np.dot(corner, steps), axis, sum(1 << around.index(voxel) for voxel in voxels if any(voxel))))
+    return np.array(around) @ steps, np.array(edges)
 
 
 def edge_voxels(

@@ -43,11 +43,11 @@ def loop_ends(filtration: Filtration, connectivity: int) -> Ends:
     cubes = touches_at_corners(connectivity)
     strides = filtration.grid.strides
     joining = np.zeros(filtration.time.size, np.uint8)
-    _mark_joining(filtration.order, filtration.time, strides, cubes, edges_of_cube(strides), joining)
+    _mark_joining(filtration.order, filtration.time, strides, cubes, *edges_of_cube(strides), joining)
     edges, apparent_edges, apparent_squares = _pair_apparent(filtration.time, joining, strides, cubes)
     del joining
     edges = np.sort(edges)[::-1].copy()
-    squares = reduce_edges(edges, filtration.time, strides, cubes)
+    squares = reduce_edges(edges, filtration.time, filtration.time, strides, cubes)
     edges = np.concatenate([apparent_edges, edges & CELL])
     squares = np.concatenate([apparent_squares, squares])
     births = edge_voxels(edges, filtration.time, strides, cubes)
@@ -61,7 +61,8 @@ def _mark_joining(
     time: NDArray[np.int32],
     strides: tuple[int, int, int],
     cubes: bool,
-    twelve: NDArray[np.int64],
+    around: NDArray[np.int64],
+    edges: NDArray[np.int64],
     joining: NDArray[np.uint8],
 ) -> None:
     """Mark the edges that join two components, bit by axis, in the order of their keys."""
@@ -77,9 +78,12 @@ def _mark_joining(
         before = here
     for place in order:
         if cubes:
-            for edge in twelve:
-                corner, axis = place + edge // 3, edge % 3
-                if edge_time(corner, axis, time, strides, cubes) == time[place]:
+            there = 0
+            for number in range(26):
+                there |= (time[place + around[number]] < time[place]) << number
+            for number in range(12):
+                if there & edges[number, 2] == 0:
+                    corner, axis = place + edges[number, 0], edges[number, 1]
                     _join(corner, corner + strides[axis], axis, parent, joining)
         else:
             for axis in range(3):
