@@ -1,5 +1,6 @@
 """What is minimised."""
 
+from napari_toposeg.losses.betti_matching import BettiMatchingLoss
 from napari_toposeg.losses.centerline_dice import CenterlineDiceLoss
 from napari_toposeg.losses.chan_vese import chan_vese
 from napari_toposeg.losses.dense_gradient import spread_gradient
@@ -8,6 +9,7 @@ from napari_toposeg.losses.projected_pooling import ProjectedPoolingLoss
 from napari_toposeg.losses.regularization import gradient_magnitude, laplacian_magnitude, relu_jacobian
 
 __all__ = [
+    "BettiMatchingLoss",
     "BettiRange",
     "BettiTarget",
     "CenterlineDiceLoss",
