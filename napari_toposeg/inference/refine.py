@@ -33,7 +33,7 @@ PREVIEW_EVERY = 5
 """A preview is due after this many iterations."""
 
 # The loss has stalled where it has not fallen by this share of itself within the patience.
-_PROGRESS = 1e-3
+_PROGRESS = 1e-2
 
 
 def refine(
