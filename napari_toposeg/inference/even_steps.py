@@ -27,9 +27,9 @@ class EvenSteps(torch.optim.Optimizer):
     gradient as fast as its middle, and the end of a bar of length .01 as fast as that of a bar of length 1. With one
     scale for all, steps keep the gradient's proportions; but then the ends of a short bar that is wanted do not move
     while there are long ones that are not. The square root is between the two. Maps of synthetic rings (30) and balls
-    (6) with the wrong topology, gradient spread by sigma 1: Adam solves 28 in a median of 7 iterations and 6 in 18, with
-    a Dice of .849 for the balls (.944 before); in proportion 24 in 5 and 6 in 10.5, .950; with the square root 28 in
-    4.5 and 6 in 5.5, .946.
+    (6) with the wrong topology, gradient spread by sigma 1: Adam solves 28 in a median of 7 iterations and 6 in 18,
+    with a Dice of .849 for the balls (.944 before); in proportion 24 in 5 and 6 in 10.5, .950; with the square root 28
+    in 4.5 and 6 in 5.5, .946.
     """
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:

@@ -33,7 +33,7 @@ PREVIEW_EVERY = 5
 """A preview is due after this many iterations."""
 
 # The loss has stalled where it has not fallen by this share of itself within the patience.
-_PROGRESS = 1e-2
+_PROGRESS = 1e-3
 
 
 def refine(
@@ -305,21 +305,27 @@ def _given_back(
 
 
 class _End:
-    """Knows when to stop: the topology has stayed right for long enough, or the loss falls no more."""
+    """Knows when to stop: the topology has stayed right for long enough, or it is not worth to go on."""
 
     def __init__(self, settings: RefineSettings) -> None:
         self._settings = settings
         self._right = 0
-        self._least = np.inf
-        self._least_at = 0
+        self._first_right: int | None = None
+        self._least, self._least_at = np.inf, 0
 
     def reached(self, state: State) -> str | None:
         """Why to stop after this state, or None to go on."""
-        self._right = self._right + 1 if state.error == 0 else 0
+        if state.error:
+            self._right = 0
+        else:
+            self._right += 1
+            self._first_right = self._first_right or state.number
         if self._right > self._settings.stay:
             return "and the topology stayed right"
+        if self._first_right is not None and state.number - self._first_right >= self._settings.patience:
+            return "but the topology did not stay right"
         if state.losses["topology"] < (1.0 - _PROGRESS) * self._least:
             self._least, self._least_at = state.losses["topology"], state.number
-        if not self._right and state.number - self._least_at >= self._settings.patience:
+        if self._first_right is None and state.number - self._least_at >= self._settings.patience:
             return "the loss stalled"
         return None

@@ -39,7 +39,8 @@ class RefineSettings:
     stay : int
         For so many further iterations the topology has to stay right.
     patience : int
-        The loss has stalled where it has not fallen by a hundredth within so many iterations.
+        The loss has stalled where it has not fallen by a thousandth within so many iterations; and a topology that was
+        right and so many iterations later has not stayed so will not settle.
     give_back : float or None
         What the loss has changed goes back, as far as the topology allows it, where the first map was at least so far
         from 0.5. None: nothing goes back.
