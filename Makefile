@@ -9,7 +9,7 @@ SCREEN := env -u QT_QPA_PLATFORM -u WAYLAND_DISPLAY
 # More for the command: make test ARGS="tests/topology -k torus"; make benchmark ARGS=--document
 ARGS ?=
 
-.PHONY: help demo test lint format app pictures benchmark clean
+.PHONY: help demo test lint format app pictures benchmark experiment clean
 
 help: ## what can be made (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ benchmark: ## the tables of docs/results.md; the first needs real images (benchm
 	@.ci/setup test
 	$(BIN)/python benchmarks/segmentation.py $(ARGS)
 	$(BIN)/python benchmarks/certification.py $(ARGS)
+
+experiment: ## the persistent homology loss on real images: over an hour; what was cut off goes on where it was
+	@.ci/setup test
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/persistence_training.py --seeds 0 1 2 3 4 100
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/persistence_training.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/dense_gradient.py $(ARGS)
 
 clean: ## remove what was made: .venv, demo/, caches, builds
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
