@@ -15,7 +15,7 @@ The lowest and the highest dimension are union-find. Tunnels in 3-D are in `imag
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -53,7 +53,7 @@ class CellPairs:
         return CellPairs(self.birth[which], self.death[which], self.sizes)
 
 
-def cell_pairs(smaller: Filtration, larger: Filtration, dimension: int) -> CellPairs:
+def cell_pairs(smaller: Filtration, larger: Filtration, dimension: int, first_levels: int = 1) -> CellPairs:
     """All pairs of one dimension of the image of one filtration in another.
 
     The one component that never dies has no pair. Pairs of no length are among the answer, and where the filtrations
@@ -67,6 +67,9 @@ def cell_pairs(smaller: Filtration, larger: Filtration, dimension: int) -> CellP
         is at least that in `smaller`. The same one twice: the ordinary pairs of that filtration.
     dimension : int
         0 up to the map's number of axes less 1.
+    first_levels : int
+        In so many of the first levels of `larger` nothing ends that lasted: 1, or more where more is known. Pairs that
+        end there, or begin in the last level of `smaller`, may be any: in that filtration itself they have no length.
     """
     ndim = _ndim(smaller)
     if dimension == 0:
@@ -76,11 +79,37 @@ def cell_pairs(smaller: Filtration, larger: Filtration, dimension: int) -> CellP
         births, deaths = _cavity_pairs(smaller, larger, ndim)
         sizes = (ndim - 1, ndim)
     else:
+        if smaller is not larger:
+            smaller, larger = _last_untied(smaller, larger), _first_untied(larger, smaller, first_levels)
         joining = np.zeros(3 * smaller.time.size, np.bool_)
         joining[_component_pairs(smaller, smaller)[1]] = True
         births, deaths = tunnel_pairs(smaller, larger, joining)
         sizes = (1, 2)
     return CellPairs(births, deaths, sizes)
+
+
+# The order of the cells within a level decides their own pairs, and none of another level's. So where nobody wants the
+# pairs of a level, that order is free, and in the order of the other filtration most pairs are apparent. (The tunnels
+# of a mask of 64x64x64 in its union with a map: 5.3 s without this, .15 s with it.)
+
+
+def _last_untied(filtration: Filtration, other: Filtration) -> Filtration:
+    """The voxels of the last level in the order of another filtration."""
+    last = filtration.time[filtration.order[-1]]
+    tied = filtration.order[filtration.time[filtration.order] == last]
+    time = filtration.time.copy()
+    time[tied] = last + np.unique(other.time[tied], return_inverse=True)[1]
+    return replace(filtration, time=time)
+
+
+def _first_untied(filtration: Filtration, other: Filtration, levels: int) -> Filtration:
+    """The voxels of the first levels in the order of another filtration."""
+    first = filtration.time[filtration.order] < levels
+    tied, rest = filtration.order[first], filtration.order[~first]
+    time = filtration.time.copy()
+    times, time[tied] = np.unique(other.time[tied], return_inverse=True)
+    time[rest] += len(times) - levels
+    return replace(filtration, time=time)
 
 
 def last_corner(filtration: Filtration, cells: NDArray[np.int64], size: int) -> NDArray[np.int64]:

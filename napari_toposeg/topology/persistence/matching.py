@@ -178,7 +178,8 @@ def _match_dimension(
         some, lasting = _bars(own, one, one, dimension)
         own = own.select(lasting)
         smaller, larger = (union, one) if dual else (one, union)
-        image = cell_pairs(smaller.filtration, larger.filtration, size)
+        # With what is outside, which enters first and has no tunnels, the lowest level is the second.
+        image = cell_pairs(smaller.filtration, larger.filtration, size, first_levels=1 + dual)
         if overlapping:
             _, lasting = _bars(image, smaller, larger, dimension)
             image = image.select(lasting)
