@@ -152,3 +152,11 @@ def test_neither_matplotlib_is_loaded_with_barcodes_nor_pyplot_with_their_pictur
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+
+def test_bars_too_short_to_be_seen_are_counted_but_not_drawn():
+    p = np.zeros((5, 9))
+    p[2, 1], p[2, 4], p[2, 7] = 0.9, 0.5, 0.004
+    figure = plot_barcode(barcode(p))
+    np.testing.assert_allclose(np.sort(drawn(figure)[DIMENSION_COLOURS[0]][:, 0]), [0.5, 0.9])
+    assert "pieces: 3 (1 shortest not drawn)" in legend(figure)[0]

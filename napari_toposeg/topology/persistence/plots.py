@@ -25,7 +25,13 @@ _ROWS_OF_ONE_POINT = 60
 
 
 def plot_barcode(
-    barcode: Barcode, axes: Axes | None = None, *, level: float | None = 0.5, most: int = 100, title: str = ""
+    barcode: Barcode,
+    axes: Axes | None = None,
+    *,
+    level: float | None = 0.5,
+    most: int = 100,
+    shortest: float = 0.01,
+    title: str = "",
 ) -> Figure:
     """Draw a barcode: one line for each bar, the level falling from 1 on the left to 0 on the right.
 
@@ -39,6 +45,8 @@ def plot_barcode(
         Where a dashed line stands; the legend counts the bars that it crosses. None: no line.
     most : int
         Of each dimension only so many of the longest are drawn; the legend says how many were left out.
+    shortest : float
+        Nor are bars that are shorter, which would be specks; a network's map has hundreds of them close to 0.
     title : str
         Stands above.
 
@@ -54,7 +62,8 @@ def plot_barcode(
     """
     from matplotlib.collections import LineCollection
 
-    shown = [_longest(barcode, dimension, most) for dimension in range(barcode.ndim)]
+    visible = barcode.select((barcode.length >= shortest) | barcode.everlasting)
+    shown = [_longest(visible, dimension, most) for dimension in range(barcode.ndim)]
     count = sum(len(bars) for bars in shown)
     if axes is None:
         axes = _new_axes((6.4, float(np.clip(1.6 + 0.075 * count, 2.6, 7.5))))
