@@ -220,7 +220,7 @@ def _refined(
     else:
         band = seen_band(p, target, settings)
         watch.lap("count")
-        ended = "the map has no trace of what is wanted" if band is None else "it ran out of iterations"
+        ended = "the map has no trace of what is wanted" if band is None else "the loss ran out of iterations"
         end = _End(settings)
         for state in () if band is None else minimise(variables(band), p, target, band, settings):
             done, losses = state.number, state.losses
@@ -230,9 +230,9 @@ def _refined(
             watch.lap("loss")
             try:
                 preview = state.map > 0.5 if previews and state.number % PREVIEW_EVERY == 0 else None
-                yield Step("loss", state.number + 1, total, losses, preview)
+                yield Step("refine", state.number + 1, total, losses, preview)
             except Finish:
-                ended = "it was finished early"
+                ended = "the loss was finished early"
                 break
             if reached is not None:
                 ended = reached
@@ -321,9 +321,9 @@ class _End:
             self._right += 1
             self._first_right = self._first_right or state.number
         if self._right > self._settings.stay:
-            return "and the topology stayed right"
+            return "the topology stayed right"
         if self._first_right is not None and state.number - self._first_right >= self._settings.patience:
-            return "but the topology did not stay right"
+            return "the topology did not stay right, and the best is kept"
         if state.losses["topology"] < (1.0 - _PROGRESS) * self._least:
             self._least, self._least_at = state.losses["topology"], state.number
         if self._first_right is None and state.number - self._least_at >= self._settings.patience:

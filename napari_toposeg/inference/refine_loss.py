@@ -21,6 +21,8 @@ from napari_toposeg.topology import betti_numbers, persistence_pairs
 SUREST = 1e-4
 """Probabilities nearer to 0 or 1 than this are taken for it: what is certain has no finite logit."""
 
+# By so much each step is shortened once the topology is right.
+_SETTLING = 0.5
 # Bands that are tried where a wanted change cannot be seen in the one that was asked for; the last clips nothing.
 _NARROWER = (1e-3, SUREST / 2)
 
@@ -209,4 +211,9 @@ def minimise(
             "total": topology.item() + settings.keep * keep.item(),
             **{f"b{dimension}": float(count) for dimension, count in enumerate(betti)},
         }
-        yield State(number, losses, now, betti_error(target, betti), int(np.count_nonzero(found != mask)))
+        error = betti_error(target, betti)
+        if error == 0:
+            # Steps that led here in few iterations lead past it as well.
+            for group in variables.optimizer.param_groups:
+                group["lr"] *= _SETTLING
+        yield State(number, losses, now, error, int(np.count_nonzero(found != mask)))

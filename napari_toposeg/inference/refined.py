@@ -37,8 +37,7 @@ class Refined:
     solved_by : {"already right", "loss", "correction", "nothing"}
         What gave the mask the wanted topology; "nothing": it has not got it.
     ended : str
-        How the loss ended, as part of a sentence: "and the topology stayed right", "the loss
-        stalled", ...
+        Why the loss went no further, in words: "the topology stayed right", "the loss stalled", ...
     iterations : int
         Iterations of the loss that were done.
     right_at : int or None
@@ -85,7 +84,7 @@ class Refined:
         if self.solved_by == "already right":
             return "nobody: the map has the topology already"
         if self.solved_by == "loss":
-            return f"the loss, in {self.right_at} of {iterations} ({self.ended})"
+            return f"the loss: right after {self.right_at} of {iterations}; {self.ended}"
         who = "homotopic correction" if self.solved_by == "correction" else "NOBODY"
         after = f" after {iterations}" if self.iterations else ""
         also = "" if self.solved_by == "correction" or not self.settings.correct else ", and no correction was found"

@@ -217,7 +217,7 @@ def test_every_step_says_how_it_goes() -> None:
     steps = list(refine(p, wanted, PLAIN))
     assert [step.number for step in steps] == sorted({step.number for step in steps})
     assert all(step.number <= step.total for step in steps)
-    iterations = [step for step in steps if step.stage == "loss"]
+    iterations = [step for step in steps if step.stage == "refine"]
     for step in iterations:
         assert set(step.losses) == {"topology", "keep", "total", "b0", "b1"}
         assert step.losses["total"] == pytest.approx(step.losses["topology"] + step.losses["keep"])
@@ -234,7 +234,7 @@ def test_finish_keeps_what_is_right_and_corrects_what_is_not() -> None:
     for enough, solved_by in ((lambda step: True, "correction"), (lambda step: step.losses.get("b1") == 1, "loss")):
         steps = refine(p, wanted, PLAIN)
         for step in steps:
-            if step.stage == "loss" and enough(step):
+            if step.stage == "refine" and enough(step):
                 break
         step = steps.throw(Finish())
         while step.result is None:
