@@ -17,9 +17,6 @@ from napari_toposeg.losses.dense_gradient import spread_gradient
 from napari_toposeg.topology.connectivity import check_connectivity
 from napari_toposeg.topology.persistence import persistence_pairs
 
-# Interpolated probabilities may leave [0, 1] by a rounding error; logits leave it by far.
-_TOLERANCE = 1e-3
-
 
 @dataclass(frozen=True)
 class BettiRange:
@@ -164,12 +161,6 @@ class PersistenceLoss(nn.Module):
     def _terms_of_maps(self, maps: Tensor, targets: list[tuple[BettiRange, ...]]) -> Tensor:
         """(n, ndim) terms of (n, *spatial) maps, one target each."""
         values = maps.detach().cpu().numpy()
-        if values.size and (values.min() < -_TOLERANCE or values.max() > 1 + _TOLERANCE):
-            raise ToposegError(
-                f"The map has values from {values.min():.4g} to {values.max():.4g}.",
-                why="Probabilities lie between 0 and 1.",
-                todo="Put logits through a sigmoid or softmax first.",
-            )
         pairs = persistence_pairs(
             values, connectivity=self.connectivity, min_persistence=self.min_persistence, band=self.band
         )

@@ -10,12 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.topology.connectivity import check_connectivity
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Barcode
-from napari_toposeg.topology.persistence.filtration import filtration, grid_of
+from napari_toposeg.topology.persistence.filtration import as_levels, filtration, grid_of
 from napari_toposeg.topology.persistence.loops import loop_ends
 from napari_toposeg.topology.persistence.merging import cavity_ends, component_ends
-
-_TOLERANCE = 1e-6
-"""How far rounding may carry a probability out of [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +115,13 @@ def persistence_pairs(
         If a value is not a number or is no probability, the maps are empty or not 2-D or 3-D, or an option is out of
         its range.
     """
-    stack = _checked(maps, min_persistence, band)
+    if not 0 <= band < 0.5:
+        raise ToposegError(f"The band {band} is not possible.", todo="Choose one from 0 (all levels) to below 0.5.")
+    if not 0 <= min_persistence < 1:
+        raise ToposegError(
+            f"The least persistence {min_persistence} is not possible.", todo="Choose one from 0 to below 1."
+        )
+    stack = as_levels(maps)
     connectivity = check_connectivity(connectivity, stack.ndim - 1)
     grid = grid_of(stack.shape[1:])
     # In the type of the map: that is how ``clip`` rounds them.
@@ -146,34 +149,6 @@ def persistence_pairs(
     length = (birth - death)[kept]
     kept = kept[np.lexsort((died[kept], born[kept], -length, dimension[kept], item[kept]))]
     return PersistencePairs(item[kept], dimension[kept], birth[kept], death[kept], born[kept], died[kept])
-
-
-def _checked(maps: ArrayLike, min_persistence: float, band: float) -> NDArray[np.floating]:
-    stack = np.asarray(maps)
-    if not 0 <= band < 0.5:
-        raise ToposegError(f"The band {band} is not possible.", todo="Choose one from 0 (all levels) to below 0.5.")
-    if not 0 <= min_persistence < 1:
-        raise ToposegError(
-            f"The least persistence {min_persistence} is not possible.", todo="Choose one from 0 to below 1."
-        )
-    if stack.dtype.kind not in "biuf" or 0 in stack.shape:
-        raise ToposegError(
-            "The map has no values that could be probabilities.",
-            why=f"Its shape is {stack.shape[1:]}, its type {stack.dtype}.",
-            todo="Give an array of real numbers from 0 to 1.",
-        )
-    if stack.dtype not in (np.float32, np.float64):
-        stack = stack.astype(np.float32 if stack.dtype in (np.float16, np.bool_) else np.float64)
-    least, most = stack.min(), stack.max()
-    if np.isnan(least) or np.isnan(most):
-        raise ToposegError("The map has voxels that are not a number (NaN).", todo="Replace them, for example by 0.")
-    if least < -_TOLERANCE or most > 1 + _TOLERANCE:
-        raise ToposegError(
-            f"The map has values from {least:.4g} to {most:.4g}.",
-            why="Bars are those of a map of probabilities, which are from 0 to 1.",
-            todo="If these are logits, take their sigmoid first.",
-        )
-    return stack
 
 
 def _voxels(index: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from napari_toposeg.errors import ToposegError
 
 NEVER = np.int32(np.iinfo(np.int32).max)
 """Time of a voxel that never enters: on the floor of the band, or in the border round the map."""
+
+
+_TOLERANCE = 1e-3
+"""How far rounding and interpolation may carry a probability out of [0, 1]; logits are out by far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +70,35 @@ class Filtration:
     grid: Grid
     time: NDArray[np.int32]
     order: NDArray[np.int32]
+
+
+def as_levels(maps: ArrayLike) -> NDArray[np.floating]:
+    """Probabilities as floating-point numbers that hold them without rounding.
+
+    Raises
+    ------
+    ToposegError
+        If there are none, or one of them is not a number or no probability.
+    """
+    levels = np.asarray(maps)
+    if levels.dtype.kind not in "biuf" or levels.size == 0:
+        raise ToposegError(
+            "The map has no values that could be probabilities.",
+            why=f"Its shape is {levels.shape}, its type {levels.dtype}.",
+            todo="Give an array of real numbers from 0 to 1.",
+        )
+    if levels.dtype not in (np.float32, np.float64):
+        levels = levels.astype(np.float32 if levels.dtype in (np.float16, np.bool_) else np.float64)
+    least, most = levels.min(), levels.max()
+    if np.isnan(least) or np.isnan(most):
+        raise ToposegError("The map has voxels that are not a number (NaN).", todo="Replace them, for example by 0.")
+    if least < -_TOLERANCE or most > 1 + _TOLERANCE:
+        raise ToposegError(
+            f"The map has values from {least:.4g} to {most:.4g}.",
+            why="Probabilities lie between 0 and 1.",
+            todo="Put logits through a sigmoid or softmax first; give each class of a label image as a mask.",
+        )
+    return levels
 
 
 def grid_of(shape: tuple[int, ...]) -> Grid:

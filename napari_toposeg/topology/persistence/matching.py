@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.topology.connectivity import check_connectivity, touches_at_corners
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Barcode
-from napari_toposeg.topology.persistence.filtration import Filtration, filtration, grid_of
+from napari_toposeg.topology.persistence.filtration import Filtration, as_levels, filtration, grid_of
 from napari_toposeg.topology.persistence.image import CellPairs, cell_pairs, last_corner
 
 
@@ -78,7 +78,8 @@ def match_bars(
     Raises
     ------
     ToposegError
-        If the shapes differ or are neither 2-D nor 3-D, a map has NaN, or that connectivity does not exist.
+        If the shapes differ or are neither 2-D nor 3-D, values are not in [0, 1] or not numbers, or that connectivity
+        does not exist.
 
     Notes
     -----
@@ -89,7 +90,7 @@ def match_bars(
     Where a voxel makes or fills several features at once, cells in array order decide which of them is which; where
     voxels have equal levels, their array order does. The numbers of matched bars may depend on that, the bars do not.
     """
-    values = [np.asarray(one, np.float64) for one in (prediction, reference)]
+    values = [as_levels(one).astype(np.float64) for one in (prediction, reference)]
     if values[0].shape != values[1].shape:
         raise ToposegError(
             f"A map of shape {values[0].shape} has no matching with one of shape {values[1].shape}.",
@@ -98,8 +99,6 @@ def match_bars(
         )
     ndim = values[0].ndim
     connectivity = check_connectivity(connectivity, ndim)
-    if any(np.isnan(one).any() for one in values):
-        raise ToposegError("The map has voxels that are not a number (NaN).", todo="Replace them, for example by 0.")
     dual = touches_at_corners(connectivity)
     maps = [_complex(one, dual) for one in values]
     larger = _complex(np.maximum(*values), dual)
