@@ -54,7 +54,7 @@ def refine(
     objective
         ph: the persistence loss as published. ph-dense: its gradient is spread over the neighbourhood of each voxel.
     iterations
-        Of the loss, at most.
+        Of the loss, at most; 0 for correction alone.
     keep
         Weight of the mean squared change of the map against the persistence loss (1 / lambda of Clough et al., Eq. 5).
     connectivity

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from napari_toposeg.inference.refine_loss import (
 from napari_toposeg.inference.refine_settings import RefineSettings
 from napari_toposeg.inference.refine_target import betti_error, check_target, nearest_in
 from napari_toposeg.inference.refined import Refined, SolvedBy
+from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.losses import BettiRange, BettiTarget
 from napari_toposeg.steps import Finish, Step, Steps
 from napari_toposeg.topology import betti_numbers, certify, check_connectivity, snap
@@ -107,8 +107,9 @@ def refine_network(
     Parameters
     ----------
     network : Module
-        Makes logits of shape (1, 1, *grid) of the image. Its weights are left as they are. The copy is used in
-        evaluation mode, so that without any change of weights its output is what the network's user sees.
+        Makes logits of shape (1, 1, *grid) of the image. Its weights are left as they are; of the copy's those change
+        that require a gradient. The copy is used in evaluation mode, so that without any change of weights its output
+        is what the network's user sees.
     image : (1, channels, *grid) tensor
         One image.
     betti, settings, spacing, previews
@@ -122,17 +123,21 @@ def refine_network(
     Raises
     ------
     ToposegError
-        As for `refine`, and if the network has no weights or its output is no single map.
+        As for `refine`, and if the network has no weights that may change or its output is no single map.
 
     Notes
     -----
     Clough et al., Eq. 5, as published: one copy of the weights for each image.
     """
     settings = settings or RefineSettings()
-    copy = deepcopy(network).eval().requires_grad_(True)
-    weights = list(copy.parameters())
+    copy = deepcopy(network).eval()
+    weights = [weight for weight in copy.parameters() if weight.requires_grad]
     if not weights:
-        raise ToposegError("The network has no weights to tune.", todo="Refine its output as a map.")
+        raise ToposegError(
+            "The network has no weights to tune.",
+            why="None of them requires a gradient.",
+            todo="Refine its output as a map.",
+        )
     seen = image.to(weights[0].device)
     with torch.no_grad():
         first = copy(seen)
@@ -145,7 +150,9 @@ def refine_network(
     p, _ = _probabilities(first[0, 0].cpu().numpy(), True)
     target = check_target(betti, p.shape)
     check_connectivity(settings.connectivity, p.ndim)
-    yield from _refined(p, target, settings, lambda band: network_variables(copy, seen, settings), spacing, previews)
+    yield from _refined(
+        p, target, settings, lambda band: network_variables(copy, weights, seen, settings), spacing, previews
+    )
 
 
 def _probabilities(given: ArrayLike, logits: bool) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
@@ -178,23 +185,6 @@ def _probabilities(given: ArrayLike, logits: bool) -> tuple[NDArray[np.float32],
     return values, None
 
 
-class _Watch:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self._begun = perf_counter()
-        self._seconds: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = perf_counter()
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._begun
-        self._begun = now
-
-    def total(self) -> Mapping[str, float]:
-        rounded = {stage: round(seconds, 4) for stage, seconds in self._seconds.items()}
-        return {**rounded, "total": round(sum(self._seconds.values()), 4)}
-
-
 def _refined(
     p: NDArray[np.float32],
     target: tuple[BettiRange, ...],
@@ -204,7 +194,7 @@ def _refined(
     previews: bool,
 ) -> Steps[Refined]:
     """Count, minimise, correct, certify; `variables` makes what is optimised of the band."""
-    watch = _Watch()
+    watch = Stopwatch()
     connectivity = settings.connectivity
     total = settings.iterations + 3
     yield Step("count", 1, total)
@@ -218,9 +208,12 @@ def _refined(
     if betti_error(target, betti_before) == 0:
         solved_by, ended = "already right", "nothing was to be done"
     else:
-        band = seen_band(p, target, settings)
+        band = seen_band(p, target, settings) if settings.iterations else None
         watch.lap("count")
-        ended = "the map has no trace of what is wanted" if band is None else "the loss ran out of iterations"
+        if not settings.iterations:
+            ended = "no iteration of the loss was asked for"
+        else:
+            ended = "the map has no trace of what is wanted" if band is None else "the loss ran out of iterations"
         end = _End(settings)
         for state in () if band is None else minimise(variables(band), p, target, band, settings):
             done, losses = state.number, state.losses

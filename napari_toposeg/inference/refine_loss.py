@@ -104,10 +104,11 @@ def logit_variables(
     return Variables(optimizer, lambda: moving, probabilities)
 
 
-def network_variables(network: nn.Module, image: Tensor, settings: RefineSettings) -> Variables:
-    """The weights of a network, which is changed."""
-    optimizer = Adam(network.parameters(), settings.network_learning_rate)
-    return Variables(optimizer, lambda: network(image), sigmoid)
+def network_variables(
+    network: nn.Module, weights: Sequence[nn.Parameter], image: Tensor, settings: RefineSettings
+) -> Variables:
+    """Weights of a network, which is changed."""
+    return Variables(Adam(weights, settings.network_learning_rate), lambda: network(image), sigmoid)
 
 
 def sigmoid(logits: Tensor) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ class RefineSettings:
         "ph": the persistence loss as published, whose gradient lives on the critical voxels, minimised by Adam.
         "ph-dense": the same loss, its gradient spread over their neighbourhood, and minimised by `EvenSteps`.
     iterations : int
-        At most so many.
+        At most so many. 0: only correction.
     keep : float
         Weight of the mean squared change of the map against the persistence loss: 1 / lambda of Eq. 5.
     learning_rate : float or None
@@ -67,7 +67,7 @@ class RefineSettings:
                 f"There is no objective {self.objective!r}.", todo=f"Choose {' or '.join(get_args(RefineObjective))}."
             )
         for name, count, least in (
-            ("iterations", self.iterations, 1),
+            ("iterations", self.iterations, 0),
             ("stay", self.stay, 0),
             ("patience", self.patience, 1),
         ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -18,6 +17,7 @@ from napari_toposeg.inference.grids import FIELD_VOXELS, field_box, working_fram
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
+from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.warping import warped_distance
 from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Finish, Step, Steps
@@ -32,23 +32,6 @@ PREVIEW_EVERY = 5
 """A preview is due after this many iterations, and not before the fit has worked for `_PREVIEW_REST` times as long as
 the last one took: every five iterations of a 128x128x96 region they took 17 of 26 seconds."""
 _PREVIEW_REST = 4.0
-
-
-@dataclass
-class _Watch:
-    """Seconds by stage."""
-
-    begun: float
-    seconds: dict[str, float]
-
-    def lap(self, stage: str) -> None:
-        now = perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.begun
-        self.begun = now
-
-    def total(self) -> Mapping[str, float]:
-        rounded = {stage: round(seconds, 4) for stage, seconds in self.seconds.items()}
-        return {**rounded, "total": round(sum(self.seconds.values()), 4)}
 
 
 def segment(
@@ -84,7 +67,7 @@ def segment(
     """
     settings = settings or Settings()
     placement, region = site.placement, site.region
-    watch = _Watch(perf_counter(), {})
+    watch = Stopwatch()
     device = choose_device(settings.device, ndim=volume.ndim)
     check_finite(volume, region)
     grid = volume.frame.crop(region)

@@ -166,7 +166,7 @@ BAD_OPTIONS = {
     "two that say what is wanted": (["--betti", "1,0,0", "--prior", "ball"], "exclude each other"),
     "a prior of the wrong dimension": (["--prior", "disk"], "'disk' is 2-D and the map 3-D"),
     "an unknown objective": (["--betti", "1,0,0", "--objective", "dice"], "no objective 'dice'"),
-    "no iterations": (["--betti", "1,0,0", "--iterations", "0"], "iterations cannot be 0"),
+    "less than no iterations": (["--betti", "1,0,0", "--iterations", "-1"], "iterations cannot be -1"),
     "a negative weight": (["--betti", "1,0,0", "--keep", "-1"], "keep cannot be -1"),
     "a connectivity of 2-D": (["--betti", "1,0,0", "--connectivity", "8"], "Connectivity 8 does not exist"),
     "a map of an unknown kind": (["--betti", "1,0,0", "--map-out", "{folder}/map.mat"], "Its ending is not"),

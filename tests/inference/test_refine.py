@@ -185,6 +185,13 @@ def test_where_iterations_run_out_it_says_so() -> None:
     assert "ran out of iterations after 1 iteration" in result.sentence
 
 
+def test_without_iterations_correction_does_it_alone() -> None:
+    p, _, wanted = CASES["a ring with a gap"]
+    result = checked(last(refine(p, wanted, RefineSettings(iterations=0))), p)
+    assert (result.solved_by, result.iterations, result.betti_after) == ("correction", 0, wanted)
+    assert result.sentence == "homotopic correction: no iteration of the loss was asked for"
+
+
 def test_without_correction_an_unsolved_map_is_said_to_be_unsolved() -> None:
     p, before, wanted = CASES["a ring with a gap"]
     result = checked(last(refine(p, wanted, RefineSettings(objective="ph", iterations=1, correct=False))), p)
@@ -310,6 +317,17 @@ def test_a_copy_of_a_network_is_tuned_and_the_network_is_not(how: RefineSettings
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+def test_frozen_weights_of_a_network_stay_and_one_that_is_all_frozen_is_refused() -> None:
+    torch.manual_seed(0)
+    network = Tiny()
+    network.layers[0].requires_grad_(False)
+    image = torch.from_numpy(broken_ring())[None, None]
+    how = replace(PLAIN, network_learning_rate=3e-2)
+    assert last(refine_network(network, image, (1, 1), how)).betti_after == (1, 1)
+    with pytest.raises(ToposegError, match="no weights to tune"):
+        next(refine_network(network.requires_grad_(False), image, (1, 1)))
+
+
 def test_a_network_of_several_classes_is_refused() -> None:
     with pytest.raises(ToposegError, match=r"shape \(1, 2, 40, 44\)"):
         last(refine_network(Tiny(2), torch.from_numpy(broken_ring())[None, None], (1, 1)))
@@ -344,7 +362,7 @@ def test_what_cannot_be_refined_is_refused_at_the_first_step(what: str) -> None:
     "wrong",
     [
         {"objective": "dice"},
-        {"iterations": 0},
+        {"iterations": -1},
         {"keep": -1.0},
         {"band": 0.5},
         {"spread": 0.0},
