@@ -24,7 +24,7 @@ def refine(
     prior: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
     objective: Annotated[str | None, arg(metavar="ph|ph-dense", help_behavior_hint="(default: ph-dense)")] = None,
     iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 200)")] = None,
-    keep: Annotated[float | None, arg(metavar="WEIGHT", help_behavior_hint="(default: 100)")] = None,
+    keep: Annotated[float | None, arg(metavar="WEIGHT", help_behavior_hint="(default: 10)")] = None,
     connectivity: Annotated[int | None, arg(metavar="26|6|8|4", help_behavior_hint="(default: 26, in 2-D 8)")] = None,
     channel: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None,
     logits: Annotated[bool, arg(help_behavior_hint="")] = False,

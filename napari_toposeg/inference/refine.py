@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -200,49 +201,26 @@ def _refined(
     yield Step("count", 1, total)
     before = p > 0.5
     betti_before = betti_numbers(before, connectivity=connectivity)
-    solved_by: SolvedBy = "nothing"
-    ended, done, right_at, best = "", 0, None, None
-    losses: Mapping[str, float] = {}
-    refined, mask = p, before
+    error_before = betti_error(target, betti_before)
+    solved_by: SolvedBy = "already right" if error_before == 0 else "nothing"
+    refined, mask, loss = p, before, _Loss()
     watch.lap("count")
-    if betti_error(target, betti_before) == 0:
-        solved_by, ended = "already right", "nothing was to be done"
-    else:
-        band = seen_band(p, target, settings) if settings.iterations else None
-        watch.lap("count")
-        if not settings.iterations:
-            ended = "no iteration of the loss was asked for"
-        else:
-            ended = "the map has no trace of what is wanted" if band is None else "the loss ran out of iterations"
-        end = _End(settings)
-        for state in () if band is None else minimise(variables(band), p, target, band, settings):
-            done, losses = state.number, state.losses
-            best = state if state.better_than(best) else best
-            right_at = state.number if right_at is None and state.error == 0 else right_at
-            reached = end.reached(state)
-            watch.lap("loss")
-            try:
-                preview = state.map > 0.5 if previews and state.number % PREVIEW_EVERY == 0 else None
-                yield Step("refine", state.number + 1, total, losses, preview)
-            except Finish:
-                ended = "the loss was finished early"
-                break
-            if reached is not None:
-                ended = reached
-                break
+    if error_before:
+        loss = yield from _minimised(p, target, settings, variables, previews, watch)
+        best = loss.best
         if best is not None and best.error == 0:
             refined, mask = _given_back(best.map, p, settings)
             solved_by = "loss"
         elif settings.correct:
-            yield Step("correct", total - 1, total, losses)
+            yield Step("correct", total - 1, total, loss.losses)
+            aim = nearest_in(target, betti_before)
             also = [] if best is None else [best.map > 0.5]
-            found = corrected_mask(
-                p, nearest_in(target, betti_before), also=also, connectivity=connectivity, spacing=spacing
-            )
+            found = corrected_mask(p, aim, also=also, connectivity=connectivity, spacing=spacing)
             if found is not None:
-                solved_by, refined, mask = "correction", across_the_threshold(p, found), found
+                refined, mask = across_the_threshold(p, found), found
+                solved_by = "correction"
             watch.lap("correct")
-        if solved_by == "nothing" and best is not None and best.error < betti_error(target, betti_before):
+        if solved_by == "nothing" and best is not None and best.error < error_before:
             refined, mask = best.map, best.map > 0.5
     changed = int(np.count_nonzero(mask != before))
     after = betti_numbers(mask, connectivity=connectivity)
@@ -257,28 +235,70 @@ def _refined(
     watch.lap("certify")
     if not certificate.topology_ok and solved_by != "nothing":
         raise RuntimeError(f"The topology is not what it was found to be: {certificate.sentence}")
-    yield Step(
-        "certify",
-        total,
-        total,
-        losses,
-        result=Refined(
-            mask=mask,
-            map=refined,
-            certificate=certificate,
-            target=target,
-            betti_before=betti_before,
-            solved_by=solved_by,
-            ended=ended,
-            iterations=done,
-            right_at=right_at,
-            changed_voxels=changed,
-            voxels_before=int(np.count_nonzero(before)),
-            losses=losses,
-            settings=settings,
-            seconds=watch.total(),
-        ),
+    result = Refined(
+        mask=mask,
+        map=refined,
+        certificate=certificate,
+        target=target,
+        betti_before=betti_before,
+        solved_by=solved_by,
+        ended=loss.ended,
+        iterations=loss.iterations,
+        right_at=loss.right_at,
+        changed_voxels=changed,
+        voxels_before=int(np.count_nonzero(before)),
+        losses=loss.losses,
+        settings=settings,
+        seconds=watch.total(),
     )
+    yield Step("certify", total, total, loss.losses, result=result)
+
+
+@dataclass
+class _Loss:
+    """What came of the loss: the best state (None: there was no iteration), and how it ended."""
+
+    best: State | None = None
+    right_at: int | None = None
+    iterations: int = 0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    ended: str = "nothing was to be done"
+
+
+def _minimised(
+    p: NDArray[np.float32],
+    target: tuple[BettiRange, ...],
+    settings: RefineSettings,
+    variables: Callable[[float], Variables],
+    previews: bool,
+    watch: Stopwatch,
+) -> Generator[Step[Refined], None, _Loss]:
+    """Minimise until the topology is right and stays so, or it is not worth to go on, or somebody says so."""
+    if not settings.iterations:
+        return _Loss(ended="no iteration of the loss was asked for")
+    band = seen_band(p, target, settings)
+    watch.lap("count")
+    if band is None:
+        return _Loss(ended="the map has no trace of what is wanted")
+    loss, end = _Loss(ended="the loss ran out of iterations"), _End(settings)
+    for state in minimise(variables(band), p, target, band, settings):
+        loss.iterations, loss.losses = state.number, state.losses
+        if state.better_than(loss.best):
+            loss.best = state
+        if loss.right_at is None and state.error == 0:
+            loss.right_at = state.number
+        reached = end.reached(state)
+        watch.lap("loss")
+        preview = state.map > 0.5 if previews and state.number % PREVIEW_EVERY == 0 else None
+        try:
+            yield Step("refine", state.number + 1, settings.iterations + 3, state.losses, preview)
+        except Finish:
+            loss.ended = "the loss was finished early"
+            break
+        if reached is not None:
+            loss.ended = reached
+            break
+    return loss
 
 
 def _given_back(
@@ -288,7 +308,9 @@ def _given_back(
 
     The loss changes more than it has to, near where it must and where it went too far. By simple points the mask can
     go back without losing its topology. What the first map was unsure of stays as it is: a bridge over a gap would
-    become as thin as a thread.
+    become as thin as a thread. Synthetic rings with gaps (30), and balls with islands and tunnels (12): where nothing
+    goes back the dense gradient brings their Dice from .898 to .910 and from .939 to .923, where all does to .902 and
+    .948, and where the map was surer than .3 from .5 to .906 and .942.
     """
     mask = refined > 0.5
     if settings.give_back is None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from napari_toposeg.frame import box_of, box_slices, clip_box, grow_box
-from napari_toposeg.inference.even_steps import EvenSteps
+from napari_toposeg.inference.proportional_steps import ProportionalSteps
 from napari_toposeg.inference.refine_settings import RefineSettings
 from napari_toposeg.inference.refine_target import betti_error
 from napari_toposeg.losses import BettiRange, PersistenceLoss, spread_gradient
@@ -99,7 +99,9 @@ def logit_variables(
         return full
 
     optimizer: Optimizer = (
-        EvenSteps([moving], settings.rate) if settings.objective == "ph-dense" else Adam([moving], settings.rate)
+        ProportionalSteps([moving], settings.rate)
+        if settings.objective == "ph-dense"
+        else Adam([moving], settings.rate)
     )
     return Variables(optimizer, lambda: moving, probabilities)
 

@@ -9,24 +9,26 @@ from napari_toposeg.errors import ToposegError
 
 RefineObjective = Literal["ph", "ph-dense"]
 
-_RATES: dict[str, float] = {"ph": 0.5, "ph-dense": 2.0}
+_RATES: dict[str, float] = {"ph": 1.0, "ph-dense": 4.0}
 
 
 @dataclass(frozen=True)
 class RefineSettings:
     """How a map is brought to its topology.
 
+    The defaults of `keep`, `spread` and the learning rates are those that ``benchmarks/dense_gradient.py`` chose.
+
     Attributes
     ----------
     objective : {"ph", "ph-dense"}
         "ph": the persistence loss as published, whose gradient lives on the critical voxels, minimised by Adam.
-        "ph-dense": the same loss, its gradient spread over their neighbourhood, and minimised by `EvenSteps`.
+        "ph-dense": the same loss, its gradient spread over their neighbourhood, and minimised by `ProportionalSteps`.
     iterations : int
         At most so many. 0: only correction.
     keep : float
         Weight of the mean squared change of the map against the persistence loss: 1 / lambda of Eq. 5.
     learning_rate : float or None
-        In logits. None: .5 with "ph", 2 with "ph-dense".
+        In logits. None: 1 with "ph", 4 with "ph-dense".
     network_learning_rate : float
         Of Adam, for a network's weights.
     spread : float
@@ -50,10 +52,10 @@ class RefineSettings:
 
     objective: RefineObjective = "ph-dense"
     iterations: int = 200
-    keep: float = 100.0
+    keep: float = 10.0
     learning_rate: float | None = None
     network_learning_rate: float = 1e-4
-    spread: float = 1.0
+    spread: float = 2.0
     connectivity: int | None = None
     band: float = 0.01
     stay: int = 3

@@ -15,11 +15,10 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.inference import Refined, RefineSettings, parse_betti, refine, refine_network, target_words
-from napari_toposeg.inference.even_steps import EvenSteps
+from napari_toposeg.inference import Refined, RefineSettings, refine, refine_network
 from napari_toposeg.inference.refine_correction import across_the_threshold, corrected_mask
 from napari_toposeg.inference.refine_loss import seen_band
-from napari_toposeg.inference.refine_target import check_target, target_text
+from napari_toposeg.inference.refine_target import check_target
 from napari_toposeg.losses import BettiRange
 from napari_toposeg.steps import Finish, last
 from napari_toposeg.topology import betti_numbers
@@ -379,43 +378,6 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
 def test_a_connectivity_of_another_dimension_is_refused() -> None:
     with pytest.raises(ToposegError, match="Connectivity 26"):
         next(refine(MAP, (1, 1), RefineSettings(connectivity=26)))
-
-
-@pytest.mark.parametrize(
-    ("text", "target", "words"),
-    [
-        ("1,0", (BettiRange(1, 1), BettiRange(0, 0)), "one piece, no holes"),
-        (
-            "1, 0-2 ,0",
-            (BettiRange(1, 1), BettiRange(0, 2), BettiRange(0, 0)),
-            "one piece, up to two tunnels, no cavities",
-        ),
-        ("1+,0+", (BettiRange(1), BettiRange(0)), "at least one piece, any number of holes"),
-        ("2-3,1", (BettiRange(2, 3), BettiRange(1, 1)), "two to three pieces, one hole"),
-    ],
-)
-def test_betti_numbers_are_read_and_said(text: str, target: tuple, words: str) -> None:
-    assert parse_betti(text) == target
-    assert target_words(target) == words
-    assert parse_betti(target_text(target)) == target
-
-
-@pytest.mark.parametrize("text", ["", "1,", "a,b", "1;0", "-1,0", "1-,0", "1.5,0", "1--2,0", "+,0", "²,0"])
-def test_what_are_no_betti_numbers_is_refused(text: str) -> None:
-    with pytest.raises(ToposegError, match="cannot be read"):
-        parse_betti(text)
-
-
-def test_even_steps_move_the_largest_gradient_by_the_rate_and_others_by_the_root_of_their_share() -> None:
-    moving = torch.zeros(3, requires_grad=True)
-    optimizer = EvenSteps([moving], 0.5)
-    (torch.tensor([4.0, -1.0, 0.0]) * moving).sum().backward()
-    optimizer.step()
-    assert moving.tolist() == pytest.approx([-0.5, 0.25, 0.0])
-    moving.grad.zero_()
-    for _ in range(200):
-        optimizer.step()
-    assert torch.isfinite(moving).all()
 
 
 @settings(max_examples=150, deadline=None)
