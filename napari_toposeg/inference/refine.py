@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ PREVIEW_EVERY = 5
 
 # The loss has stalled where it has not fallen by this share of itself within the patience.
 _PROGRESS = 1e-3
+_FINISHED = "the loss was finished early"
 
 
 def refine(
@@ -198,7 +200,11 @@ def _refined(
     watch = Stopwatch()
     connectivity = settings.connectivity
     total = settings.iterations + 3
-    yield Step("count", 1, total)
+    finished = False
+    try:
+        yield Step("count", 1, total)
+    except Finish:
+        finished = True
     before = p > 0.5
     betti_before = betti_numbers(before, connectivity=connectivity)
     error_before = betti_error(target, betti_before)
@@ -206,13 +212,17 @@ def _refined(
     refined, mask, loss = p, before, _Loss()
     watch.lap("count")
     if error_before:
-        loss = yield from _minimised(p, target, settings, variables, previews, watch)
+        if finished:
+            loss = _Loss(ended=_FINISHED)
+        else:
+            loss = yield from _minimised(p, target, settings, variables, previews, watch)
         best = loss.best
         if best is not None and best.error == 0:
             refined, mask = _given_back(best.map, p, settings)
             solved_by = "loss"
         elif settings.correct:
-            yield Step("correct", total - 1, total, loss.losses)
+            with suppress(Finish):  # it is on its way to the end already
+                yield Step("correct", total - 1, total, loss.losses)
             aim = nearest_in(target, betti_before)
             also = [] if best is None else [best.map > 0.5]
             found = corrected_mask(p, aim, also=also, connectivity=connectivity, spacing=spacing)
@@ -293,7 +303,7 @@ def _minimised(
         try:
             yield Step("refine", state.number + 1, settings.iterations + 3, state.losses, preview)
         except Finish:
-            loss.ended = "the loss was finished early"
+            loss.ended = _FINISHED
             break
         if reached is not None:
             loss.ended = reached
