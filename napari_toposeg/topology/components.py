@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_toposeg.topology.connectivity import check_connectivity, dual_connectivity, touches_at_corners
+from napari_toposeg.topology.forest import root_of
 
 
 @njit(cache=True, nogil=True)
@@ -46,14 +47,6 @@ def bounding_box(volume: NDArray[np.uint8]) -> tuple[int, int, int, int, int, in
 
 
 @njit(cache=True, nogil=True)
-def _root(parent: NDArray[np.int32], run: int) -> int:
-    while parent[run] != run:
-        parent[run] = parent[parent[run]]
-        run = parent[run]
-    return run
-
-
-@njit(cache=True, nogil=True)
 def _join(
     bounds: NDArray[np.int32],
     parent: NDArray[np.int32],
@@ -70,7 +63,7 @@ def _join(
         elif bounds[there, 1] + reach <= bounds[here, 0]:
             there += 1
         else:
-            one, other = _root(parent, here), _root(parent, there)
+            one, other = root_of(parent, here), root_of(parent, there)
             parent[max(one, other)] = min(one, other)
             if bounds[here, 1] < bounds[there, 1]:
                 here += 1

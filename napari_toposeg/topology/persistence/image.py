@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_toposeg.topology.forest import root_of
 from napari_toposeg.topology.persistence.filtration import NEVER, Filtration
 from napari_toposeg.topology.persistence.image_loops import tunnel_pairs
 
@@ -218,14 +219,6 @@ def _cells_as_nodes(time: NDArray[np.int32], corners: NDArray[np.int64]) -> tupl
     return filled, parent
 
 
-@njit(inline="always")
-def _root(parent: NDArray[np.int32], place: int) -> int:
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = parent[place]
-    return place
-
-
 @njit(cache=True, nogil=True)
 def _join(
     cells: NDArray[np.int64],
@@ -246,8 +239,8 @@ def _join(
     count = 0
     for cell in cells:
         place, axis = cell // 3, cell % 3
-        one = _root(parent, place + ends[axis, 0])
-        other = _root(parent, place + ends[axis, 1])
+        one = root_of(parent, place + ends[axis, 0])
+        other = root_of(parent, place + ends[axis, 1])
         if one == other:
             continue
         one_is_later = time[one] > time[other] or (time[one] == time[other] and one > other)

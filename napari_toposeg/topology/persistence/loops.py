@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_toposeg.topology.connectivity import touches_at_corners
+from napari_toposeg.topology.forest import root_of
 from napari_toposeg.topology.persistence.cells import (
     BITS,
     CELL,
@@ -24,7 +25,7 @@ from napari_toposeg.topology.persistence.cells import (
     square_voxels,
 )
 from napari_toposeg.topology.persistence.filtration import NEVER, Filtration
-from napari_toposeg.topology.persistence.merging import Ends, root_of
+from napari_toposeg.topology.persistence.merging import Ends
 from napari_toposeg.topology.persistence.reduction import reduce_edges
 
 

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_toposeg.topology.connectivity import dual_connectivity, touches_at_corners
+from napari_toposeg.topology.forest import root_of
 from napari_toposeg.topology.persistence.filtration import NEVER, Filtration
 from napari_toposeg.topology.persistence.neighbours import offsets, worth_asking
 
@@ -85,15 +86,6 @@ def _join_level(filtration: Filtration, level: int, connectivity: int, parent: N
     across = -strides[1] if flat else -strides[0]
     shortcut = across if touches_at_corners(connectivity) else 0
     return bool(_join_plateau(filtration.time, level, first, steps[steps < 0], shortcut, parent))
-
-
-@njit(inline="always")
-def root_of(parent: NDArray[np.int32], place: int) -> int:
-    """The root of a place's component; the way to it becomes half as long."""
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = parent[place]
-    return place
 
 
 @njit(cache=True, nogil=True)
