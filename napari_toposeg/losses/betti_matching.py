@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_toposeg.errors import ToposegError
+from napari_toposeg.losses.batches import check_pair
 from napari_toposeg.losses.dense_gradient import spread_gradient
 from napari_toposeg.topology.persistence import match_bars
 
@@ -76,12 +76,7 @@ class BettiMatchingLoss(nn.Module):
         ToposegError
             If the shapes differ or do not fit, or values are not in [0, 1] or not numbers.
         """
-        if p.shape != reference.shape or p.ndim not in (4, 5) or not p.numel():
-            raise ToposegError(
-                f"Maps of shape {tuple(p.shape)} have no loss to references of shape {tuple(reference.shape)}.",
-                why="Features are matched by where they are, voxel by voxel and class by class.",
-                todo="Give both as (batch, classes, *spatial) of the same size; labels as one mask by class.",
-            )
+        check_pair(p, reference)
         # Under autocast p may be in half precision, which knows a thousand levels only.
         p = p.to(torch.promote_types(p.dtype, torch.float32))
         if self.spread > 0:

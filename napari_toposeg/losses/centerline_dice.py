@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.losses.batches import check_pair
 
 # Next to nothing: MONAI's default of 1e-4 leaves a loss of 5e-5 between a mask and itself.
 _TINY = 1e-8
@@ -82,11 +83,7 @@ class CenterlineDiceLoss(nn.Module):
         ToposegError
             If the shapes differ, or the maps are not 2-D or 3-D.
         """
-        if p.shape != reference.shape or p.ndim not in (4, 5):
-            raise ToposegError(
-                f"Maps of shape {tuple(p.shape)} and {tuple(reference.shape)} cannot be compared.",
-                todo="Give two of the same shape, (batch, classes, *spatial), in 2-D or 3-D.",
-            )
+        check_pair(p, reference)
         # Sums over a volume overflow half precision.
         exact = p.to(torch.promote_types(p.dtype, torch.float32))
         loss: Tensor = self._loss(_one_class(exact), _one_class(reference.to(exact.dtype)))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.losses.batches import check_pair
 
 
 class ProjectedPoolingLoss(nn.Module):
@@ -76,11 +77,7 @@ class ProjectedPoolingLoss(nn.Module):
         ToposegError
             If the shapes differ, or the maps are not 2-D or 3-D.
         """
-        if p.shape != reference.shape or p.ndim not in (4, 5):
-            raise ToposegError(
-                f"Maps of shape {tuple(p.shape)} and {tuple(reference.shape)} cannot be compared.",
-                todo="Give two of the same shape, (batch, classes, *spatial), in 2-D or 3-D.",
-            )
+        check_pair(p, reference)
         differences = [
             (_pool(seen, kernel) - _pool(true, kernel)).abs().mean()
             for seen, true in zip(_projections(p), _projections(reference.to(p.dtype)), strict=True)
