@@ -63,7 +63,9 @@ def read_mask(
     return (mask if volume is None else on_grid_of(mask, source, volume)), source
 
 
-def on_grid_of(mask: NDArray[Any], source: Volume, volume: Volume) -> NDArray[Any]:
+def on_grid_of(
+    mask: NDArray[Any], source: Volume, volume: Volume, *, called: tuple[str, str] = ("mask", "image")
+) -> NDArray[Any]:
     """Turn values from one canonical grid to another that has the same voxels.
 
     Parameters
@@ -73,6 +75,8 @@ def on_grid_of(mask: NDArray[Any], source: Volume, volume: Volume) -> NDArray[An
     source, volume : Volume
         Where the values lie, and where they are wanted. Their canonical axes may differ where an affine lies near 45
         degrees, or where one is a plane of the other's axis order.
+    called : (str, str)
+        What an error calls the two.
 
     Returns
     -------
@@ -85,12 +89,12 @@ def on_grid_of(mask: NDArray[Any], source: Volume, volume: Volume) -> NDArray[An
         If the voxels of the two grids do not lie in the same places.
     """
     if source.ndim != volume.ndim:
-        raise _another_grid(source, volume)
+        raise _another_grid(source, volume, called)
     ndim = volume.ndim
     matrix = source.frame.index_in(volume.frame)
     turn = np.round(matrix[:ndim, :ndim])
     if not (np.abs(turn).sum(axis=0) == 1).all() or not (np.abs(turn).sum(axis=1) == 1).all():
-        raise _another_grid(source, volume)
+        raise _another_grid(source, volume, called)
     orientation = np.array([(np.abs(column).argmax(), column.sum()) for column in turn.T])
     turned = apply_orientation(mask, orientation)
     # Where each corner ought to be: along flipped axes the index counts from the other end.
@@ -101,7 +105,7 @@ def on_grid_of(mask: NDArray[Any], source: Volume, volume: Volume) -> NDArray[An
     off = found[:ndim] - expected
     across = found[ndim:3] * np.linalg.norm(volume.affine[:3, 2]) / volume.spacing.mean() if ndim == 2 else 0.0
     if turned.shape != volume.shape or max(np.abs(off).max(), np.abs(across).max()) > SAME_PLACE:
-        raise _another_grid(source, volume)
+        raise _another_grid(source, volume, called)
     return turned
 
 
@@ -115,7 +119,7 @@ def _no_such_label(path: str | os.PathLike[str], label: int, voxels: NDArray[Any
     )
 
 
-def _another_grid(source: Volume, volume: Volume) -> ToposegError:
+def _another_grid(source: Volume, volume: Volume, called: tuple[str, str]) -> ToposegError:
     def described(one: Volume) -> str:
         shape = " x ".join(map(str, one.stored.shape))
         spacing = " x ".join(
@@ -124,8 +128,9 @@ def _another_grid(source: Volume, volume: Volume) -> ToposegError:
         centre = ", ".join(f"{value:.1f}" for value in one.frame.world((np.array(one.shape) - 1) / 2))
         return f"{shape} voxels of {spacing} mm around ({centre})"
 
+    one, other = called
     return ToposegError(
-        "The mask lies on another grid than the image.",
-        why=f"The mask has {described(source)}, the image {described(volume)}.",
-        todo="Resample the mask on to the image's grid with the tool that made it.",
+        f"The {one} lies on another grid than the {other}.",
+        why=f"The {one} has {described(source)}, the {other} {described(volume)}.",
+        todo=f"Resample the {one} on to the {other}'s grid with the tool that made it.",
     )
