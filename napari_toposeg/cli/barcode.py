@@ -86,7 +86,7 @@ def barcode(
 
     source = read_map(map, channel=channel, logits=logits, full_scale=full_scale)
     connectivity = check_connectivity(connectivity, source.ndim)
-    compile_once(quiet=quiet)
+    compile_once(quiet=quiet, barcodes=True)
     found = barcode_of(source.values, connectivity=connectivity, min_persistence=min_persistence, band=band)
     found = source.barcode_in_file(found)
     if output is not None:

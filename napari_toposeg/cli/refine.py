@@ -102,7 +102,7 @@ def refine(
     check_connectivity(connectivity, source.ndim)
     wanted = choose_prior(prior, source.ndim, of="map").betti if target is None else target
     check_target(wanted, source.values.shape)
-    compile_once(quiet=quiet)
+    compile_once(quiet=quiet, barcodes=True)
     spacing = [float(step) for step in source.source.spacing]
     result = run(steps_of(source.values, wanted, settings, spacing=spacing, previews=False), quiet=quiet)
 

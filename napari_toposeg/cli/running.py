@@ -60,7 +60,7 @@ def watching_for_interrupts() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def compile_once(*, quiet: bool = False) -> None:
+def compile_once(*, quiet: bool = False, barcodes: bool = False) -> None:
     """Compile what is compiled at first use, and say so where that takes long: half a minute on a new installation."""
     from napari_toposeg.inference import warm_up
 
@@ -68,7 +68,7 @@ def compile_once(*, quiet: bool = False) -> None:
     if not quiet:
         late.start()
     try:
-        warm_up()
+        warm_up(barcodes=barcodes)
     finally:
         late.cancel()
 

@@ -7,13 +7,19 @@ import os
 import torch
 
 from napari_toposeg import deformation, topology
+from napari_toposeg.topology import persistence
 
 
-def warm_up() -> None:
+def warm_up(*, barcodes: bool = False) -> None:
     """Compile the kernels, or load them from their cache, and leave one core free.
 
     Called in the thread that will compute, before it does. The first time on a machine it takes about half a minute;
     from the cache about a second.
+
+    Parameters
+    ----------
+    barcodes : bool
+        Also those of the barcodes.
 
     Notes
     -----
@@ -23,4 +29,6 @@ def warm_up() -> None:
     """
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
     topology.warm_up()
+    if barcodes:
+        persistence.warm_up()
     deformation.warm_up()

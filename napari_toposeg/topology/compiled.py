@@ -8,12 +8,11 @@ from napari_toposeg.topology.betti import betti_numbers, euler_changes
 from napari_toposeg.topology.components import fill_cavities, largest_components
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import snap
-from napari_toposeg.topology.persistence import barcode
 from napari_toposeg.topology.simple_points import mark_simple_points
 
 
 def warm_up() -> None:
-    """Compile every kernel of this room, or load it from the cache of an earlier run.
+    """Compile every kernel of this room but the barcodes', or load it from the cache of an earlier run.
 
     Call it in the compute thread when the application starts, never in the window's thread. Each kernel has one
     specialisation only, for 2-D and 3-D and all connectivities, so that nothing is compiled later.
@@ -27,4 +26,3 @@ def warm_up() -> None:
         mark_simple_points(mask)
         signed_distance(mask)
         snap(mask, np.full(shape, -1.0, np.float32))
-        barcode(mask, band=0.1)

@@ -34,6 +34,7 @@ import numpy as np
 from napari_toposeg.topology import betti, components, distance, homotopy, simple_points
 from napari_toposeg.topology import barcode, betti_numbers, correct, mark_simple_points, path_snap, signed_distance
 from napari_toposeg.topology import warm_up
+from napari_toposeg.topology import persistence
 from napari_toposeg.topology.persistence import loops, merging, reduction
 
 names = {names}
@@ -41,6 +42,7 @@ modules = betti, components, distance, homotopy, simple_points, loops, merging, 
 kernels = [getattr(module, name) for module in modules
            for name in names if hasattr(module, name) and getattr(module, name).py_func.__module__ == module.__name__]
 warm_up()
+persistence.warm_up()
 warm = [len(kernel.signatures) for kernel in kernels]
 for shape in ((14, 15), (14, 15, 16)):
     mask = np.zeros(shape, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Bar, Barcode
+from napari_toposeg.topology.persistence.compiled import warm_up
 from napari_toposeg.topology.persistence.cubical import PersistencePairs, barcode, persistence_pairs
 from napari_toposeg.topology.persistence.distances import bottleneck_distance, wasserstein_distance
 from napari_toposeg.topology.persistence.matching import BettiMatching, match_bars
@@ -17,5 +18,6 @@ __all__ = [
     "bottleneck_distance",
     "match_bars",
     "persistence_pairs",
+    "warm_up",
     "wasserstein_distance",
 ]
