@@ -232,7 +232,9 @@ def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], co
 def _network_stages(prior: Prior, placement: Placement, levels: list[Level], counts: list[int]) -> Iterator[_Stage]:
     """One TPSN's weights, shown the image ever finer."""
     finest = levels[-1]
-    network = TPSN(TPSNSettings(prior.ndim)).to(finest.device)
+    # The window below is laid over the displacement here: the working grids need not be isotropic.
+    settings = TPSNSettings(prior.ndim, answer="displacement", halvings=0, border=0.0)
+    network = TPSN(settings).to(finest.device)
     optimizer = torch.optim.Adam(network.parameters(), _NETWORK_RATE)
     for level, softness, count in zip(levels, _SOFTNESS, counts, strict=True):
         window = border_window(level.frame.shape, window_width(level.frame, finest.frame), device=level.device)
@@ -243,7 +245,7 @@ def _network_stages(prior: Prior, placement: Placement, levels: list[Level], cou
         def displacement(
             level: Level = level, window: Tensor = window, template: Tensor = template
         ) -> tuple[Tensor, Tensor]:
-            moved = network(level.image, template) * window
+            moved = network(level.image, template).displacement * window
             return moved, moved
 
         yield _Stage(level, displacement, optimizer, softness, count)
