@@ -120,7 +120,7 @@ CHOSEN = (
     Way("of the logits, spread, sigma 2", "in proportion", 4.0, 10.0),
     Way("of the logits, spread, sigma 3", "in proportion", 4.0, 10.0),
 )
-FIRM_RINGS, FIRM_BODIES = range(220, 250), range(220, 222)
+FIRM_RINGS, FIRM_BODIES = range(220, 250), range(220, 224)
 
 
 def _largest(values: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ TOPOLOGY_WEIGHT = 0.2
 METHODS = {
     "supervised": "supervised",
     "closing": "supervised + closing, radius 7",
-    "longer": "supervised, trained on for as long",
+    "longer": "supervised, trained on by Dice alone",
     "semi-supervised": "semi-supervised by persistent homology (Eq. 6)",
     "post-processing": "supervised + post-processing (Eq. 5)",
     "correction": "supervised + homotopic correction (ours)",
