@@ -15,6 +15,7 @@ import tyro
 from napari_toposeg.cli.barcode import barcode
 from napari_toposeg.cli.commands import betti, certify, open_application, priors
 from napari_toposeg.cli.demo import demo
+from napari_toposeg.cli.evaluate import evaluate
 from napari_toposeg.cli.refine import refine
 from napari_toposeg.cli.running import Interrupted
 from napari_toposeg.cli.segment import segment
@@ -42,6 +43,7 @@ _COMMANDS: dict[str, Any] = {
     "certify": certify,
     "barcode": barcode,
     "refine": refine,
+    "evaluate": evaluate,
     "priors": priors,
     "open": open_application,
     "demo": demo,

@@ -24,7 +24,8 @@ class Metric:
     better : str
         Which way is better.
     unit : str
-        "length" for mm (pixels in a picture), "share" for what is read in per cent, "" for a bare number.
+        "length" for mm (pixels in a picture), "share" for what is read in per cent, "thousandth" for what is small, ""
+        for a bare number.
     digits : int
         How many are shown behind the point.
     """
@@ -33,7 +34,7 @@ class Metric:
     title: str
     group: Group
     better: Better
-    unit: Literal["", "length", "share"] = ""
+    unit: Literal["", "length", "share", "thousandth"] = ""
     digits: int = 3
 
 
@@ -54,6 +55,6 @@ METRICS = (
     Metric("component_error", "component error", "topology", "lower", "", 2),
     Metric("slice_component_error", "component error, 2-D", "topology", "lower", "", 2),
     Metric("folding_share", "folding cells", "deformation", "lower", "share", 3),
-    Metric("relu_jacobian", "ReLU-Jacobian", "deformation", "lower", "", 4),
+    Metric("relu_jacobian", "ReLU-Jacobian", "deformation", "lower", "thousandth", 3),
 )
 """All figures, in the order in which they are shown."""

@@ -17,6 +17,8 @@ from napari_toposeg.topology import betti_words, dual_connectivity
 
 NOTHING = "-"
 """What stands where there is no number."""
+WORST = "worst case"
+"""What stands above the cases whose figures are the worst."""
 _VOLUME_CORRELATION = "Pearson's r of volumes"
 _LISTED = 4
 
@@ -177,7 +179,7 @@ def markdown_text(evaluation: Evaluation) -> str:
     """The tables of means as Markdown, with what is to be said about them below."""
     parts = []
     for table in evaluation.tables:
-        if table.label is not None:
+        if len(evaluation.tables) > 1:
             parts.append(f"### Label {table.label}")
         grid = grid_of(evaluation, table)
         lines = [" | ".join(grid.head), " | ".join(["---", *["---:"] * (len(grid.head) - 1)])]
@@ -195,7 +197,7 @@ def grid_of(evaluation: Evaluation, table: LabelTable) -> Grid:
 def _summary(evaluation: Evaluation, table: LabelTable) -> Grid:
     (summary,) = table.summaries
     single = summary.count == 1
-    head = ("", table.cases[0][0].name) if single else ("", "mean ± sd", "se", "median", "worst", "worst case")
+    head = ("", table.cases[0][0].name) if single else ("", "mean ± sd", "se", "median", "worst", WORST)
     rows = []
     for metric in METRICS:
         statistic = summary.statistics.get(metric.name)
@@ -239,6 +241,8 @@ def notes(evaluation: Evaluation, table: LabelTable) -> list[str]:
     case = table.cases[0][0]
     count = table.summaries[0].count
     said = []
+    if table.label is not None and len(evaluation.tables) == 1:
+        said.append(f"Of label {table.label}.")
     if count > 1:
         error = "" if table.differences else "; se is the standard error of the mean"
         said.append(f"{count} cases, mean ± standard deviation{error}.")
@@ -255,11 +259,9 @@ def notes(evaluation: Evaluation, table: LabelTable) -> list[str]:
         said.append(f"Right topology: the label's Betti numbers{counted}.")
     for method, cases, summary in zip(evaluation.methods, table.cases, table.summaries, strict=True):
         whose = f"{method.name}: " if len(evaluation.methods) > 1 else ""
-        wrong = [
-            f"{one.name} ({betti_words(one.betti_prediction, absent=False)})" for one in cases if not one.right_topology
-        ]
+        wrong = [f"{one.name} ({_wrong(one, evaluation)})" for one in cases if not one.right_topology]
         if wrong and count == 1:
-            said.append(f"{whose}The prediction has {betti_words(cases[0].betti_prediction)}.")
+            said.append(f"{whose}The prediction is wrong ({_wrong(cases[0], evaluation)}).")
         elif wrong:
             said.append(f"{whose}{len(wrong)} of {count} wrong: {_listed(wrong)}.")
         said += [whose + sentence for sentence in _about_empty(summary)]
@@ -281,12 +283,12 @@ def title_of(metric: Metric, evaluation: Evaluation, table: LabelTable) -> str:
         title += f", {connectivity}"
     elif metric.name == "right_topology_dual":
         title += f", {dual_connectivity(connectivity)}"
-    return title + {"length": f" ({evaluation.unit})", "share": " (%)", "": ""}[metric.unit]
+    return title + {"length": f" ({evaluation.unit})", "share": " (%)", "thousandth": " (1e-3)", "": ""}[metric.unit]
 
 
 def shown(metric: Metric, value: float) -> str:
-    """A figure as it is shown: shares in per cent."""
-    return _number(100.0 * value if metric.unit == "share" else value, metric.digits)
+    """A figure as it is shown, without its unit: shares in per cent."""
+    return _number(value * {"share": 100.0, "thousandth": 1000.0}.get(metric.unit, 1.0), metric.digits)
 
 
 def _with_spread(metric: Metric, statistic: Statistic) -> str:
@@ -297,6 +299,14 @@ def _with_spread(metric: Metric, statistic: Statistic) -> str:
 def p_text(p: float) -> str:
     """A p-value as it is shown."""
     return NOTHING if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _wrong(case: CaseMetrics, evaluation: Evaluation) -> str:
+    """What a prediction of the wrong topology has, and, where that is not said already, what it should have."""
+    found = betti_words(case.betti_prediction, absent=False)
+    if evaluation.prior is not None:
+        return found
+    return f"{found}; the label {betti_words(case.betti_expected, absent=False)}"
 
 
 def _about_empty(summary: Summary) -> list[str]:
