@@ -212,3 +212,26 @@ def test_in_half_precision_displacements_stay_single() -> None:
 def test_voxelmorph_has_the_parameters_of_the_public_code() -> None:
     network = VoxelMorph(VoxelMorphSettings(2))
     assert sum(weight.numel() for weight in network.parameters()) == 109_170
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_fields_are_in_voxels_of_their_own_grids(name: str, ndim: int) -> None:
+    # A field that is everywhere the same, without a border: levels add up, once each is in voxels of the image.
+    network = make(name, ndim, border=0.0)
+    for module in network.modules():
+        if isinstance(getattr(module, "head", None), nn.Module):
+            nn.init.zeros_(module.head.weight)
+            nn.init.constant_(module.head.bias, 0.3)
+    grid = (21, 16, 13)[:ndim]
+    answer = network(*inputs(network, grid))
+    for fields in (answer.velocities or answer.levels, answer.levels):
+        expected = torch.zeros(ndim)
+        for field in fields:
+            ratio = [(full - 1) / (size - 1) for full, size in zip(grid, field.shape[2:], strict=True)]
+            expected += field.detach()[0].flatten(1).mean(1) * torch.tensor(ratio)
+        constant = expected.reshape(1, ndim, *[1] * ndim).expand_as(answer.displacement)
+        torch.testing.assert_close(answer.displacement.detach(), constant, rtol=1e-3, atol=1e-3)
+    if name in ("voxelmorph", "tetris"):
+        # Their heads speak of the image's own voxels.
+        torch.testing.assert_close(answer.displacement.detach(), torch.full_like(answer.displacement, 0.3))

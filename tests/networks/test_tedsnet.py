@@ -181,3 +181,12 @@ def test_dropout_is_for_training_only() -> None:
     assert not torch.equal(network(image, template).displacement, network(image, template).displacement)
     network.eval()
     assert torch.equal(network(image, template).displacement, network(image, template).displacement)
+
+
+@pytest.mark.parametrize("rescale", [False, True])
+def test_smoothing_carries_no_motion_on_to_the_border(rescale: bool) -> None:
+    _, answer = run(TEDSNetSettings(2, features=4, gaussian_sigma=2.0, rescale=rescale), strength=0.5)
+    border = torch.ones(GRID, dtype=torch.bool)
+    border[1:-1, 1:-1] = False
+    assert float(answer.displacement.detach().abs().max()) > 0.01
+    assert float(answer.displacement.detach()[:, :, border].abs().max()) < 1e-6
