@@ -67,8 +67,8 @@ class PersistenceLoss(nn.Module):
         then, and wanted ones count as missing.
     spread : float
         Above 0: the gradient with respect to `p` is spread by `spread_gradient` with this standard deviation in voxels.
-        The value stays the same. Where `p` comes of logits, `spread_gradient` on the logits does better (docs/results.md:
-        "Where the gradient of that loss is put").
+        The value stays the same. Where `p` comes of logits, `spread_gradient` on the logits does better
+        (docs/results.md, "Where the gradient of that loss is put").
 
     Raises
     ------
