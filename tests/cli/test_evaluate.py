@@ -246,3 +246,24 @@ def test_hippocampi_grown_by_a_voxel_are_too_large_by_what_was_added(
     assert summary["volume_error"]["mean"] == pytest.approx(np.mean(sizes))
     assert 1.0 <= summary["hausdorff_95"]["mean"] <= np.sqrt(3)
     assert summary["volume_correlation"] > 0.9
+
+
+def test_two_methods_stand_side_by_side_in_markdown(toposeg: Callable, study: Path) -> None:
+    words = ("evaluate", study / "near", study / "labels", "--against", study / "far", "--label", "all", "--markdown")
+    lines = toposeg(*words).out.splitlines()
+    assert [line for line in lines if line.startswith("#")] == ["### Label 1", "### Label 2"]
+    assert lines.count("|  | near | far | + : - : = | p |") == 2
+    # The shifted cubes overlap by 7 and by 5 voxels of 8; the second label is the same in all.
+    dice = [line for line in lines if line.startswith("| Dice")]
+    assert dice == [
+        "| Dice | 0.875 ± 0.000 | 0.625 ± 0.000 | 3:0:0 | 0.250 |",
+        "| Dice | 1.000 ± 0.000 | 1.000 ± 0.000 | 0:0:3 | 1.000 |",
+    ]
+
+
+def test_two_methods_whose_folders_have_the_same_name_are_told_apart(toposeg: Callable, study: Path) -> None:
+    other = study / "other" / "near"
+    other.parent.mkdir()
+    (study / "far").rename(other)
+    found = json.loads(toposeg("evaluate", study / "near", study / "labels", "--against", other, "--json").out)
+    assert [method["name"] for method in found["methods"]] == [str(study / "near"), str(other)]
