@@ -225,11 +225,20 @@ def _summary(evaluation: Evaluation, table: LabelTable) -> Grid:
 def _comparison(evaluation: Evaluation, table: LabelTable) -> Grid:
     one, other = (method.name for method in evaluation.methods)
     rows = []
-    for difference in table.differences:
-        metric = next(metric for metric in METRICS if metric.name == difference.metric)
-        cells = [_with_spread(metric, summary.statistics[metric.name]) for summary in table.summaries]
-        counts = f"{difference.first_better}:{difference.second_better}:{difference.equal}"
-        rows.append(Row(metric.group, (title_of(metric, evaluation, table), *cells, counts, p_text(difference.p))))
+    differences = {difference.metric: difference for difference in table.differences}
+    for metric in METRICS:
+        statistics = [summary.statistics.get(metric.name) for summary in table.summaries]
+        if not any(statistics):
+            continue
+        cells = [NOTHING if statistic is None else _with_spread(metric, statistic) for statistic in statistics]
+        difference = differences.get(metric.name)
+        if difference is None:
+            # Only one of the two has fields: its figures stand alone.
+            tested = (NOTHING, NOTHING)
+        else:
+            counts = f"{difference.first_better}:{difference.second_better}:{difference.equal}"
+            tested = (counts, p_text(difference.p))
+        rows.append(Row(metric.group, (title_of(metric, evaluation, table), *cells, *tested)))
         if metric.name == "absolute_volume_error" and table.summaries[0].count > 1:
             cells = [_number(summary.volume_correlation, 3) for summary in table.summaries]
             rows.append(Row(metric.group, (_VOLUME_CORRELATION, *cells, NOTHING, NOTHING)))

@@ -141,6 +141,10 @@ def test_a_field_beside_a_prediction_is_measured_and_is_no_prediction(toposeg: C
     assert cases[0]["folding_share"] > 0
     assert cases[0]["relu_jacobian"] > 0
     assert cases[1]["folding_share"] is None
+    compared = toposeg("evaluate", study / "far", study / "labels", "--against", study / "near", "--markdown").out
+    (row,) = [line for line in compared.splitlines() if line.startswith("| ReLU-Jacobian")]
+    assert row.startswith("| ReLU-Jacobian (1e-3) | - | ")
+    assert row.endswith(" | - | - |")
     shown = toposeg("evaluate", study / "near", study / "labels", "--label", 1).out
     assert "No displacement field, and no figure of folding, for case_1, case_2." in " ".join(shown.split())
 
