@@ -69,8 +69,8 @@ class TEDSNetSettings(NetworkSettings):
     The defaults differ (rescaled, bound 8, not smoothed, warped once, not pooled). First runs on synthetic rings of
     64x64, with one seed each and not yet a table, say why:
 
-    - As published, and with its gradient term, it learns at Adam 1e-3 and hardly at the published 1e-4 in as many steps.
-      Compositions that are not rescaled reach a lower Dice than the defaults, or fold more images.
+    - As published, and with its gradient term, it learns at Adam 1e-3, and hardly at the published 1e-4 in as many
+      steps. Compositions that are not rescaled reach a lower Dice than the defaults, or fold more images.
     - Rescaled with the published bound of .5 the template moves by 1.6 voxels at most: the bound is one of the whole
       velocity then, not of a small step.
     - On a grid that is a few voxels wide at an eighth, smoothing with zeros beyond the grid stops all motion.
