@@ -16,6 +16,7 @@ from napari_toposeg.cli.barcode import barcode
 from napari_toposeg.cli.commands import betti, certify, open_application, priors
 from napari_toposeg.cli.demo import demo
 from napari_toposeg.cli.evaluate import evaluate
+from napari_toposeg.cli.models import models
 from napari_toposeg.cli.refine import refine
 from napari_toposeg.cli.running import Interrupted
 from napari_toposeg.cli.segment import segment
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, Any] = {
     "refine": refine,
     "evaluate": evaluate,
     "priors": priors,
+    "models": models,
     "open": open_application,
     "demo": demo,
 }

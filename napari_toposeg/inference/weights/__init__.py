@@ -1,0 +1,27 @@
+"""Trained networks on disk: the weights, the card that says what they are, and the names they are asked for by."""
+
+from napari_toposeg.inference.weights.card import Card, TrainedPrior, card_from_dict, card_to_dict
+from napari_toposeg.inference.weights.registry import (
+    KnownWeights,
+    find_weights,
+    known_weights,
+    load_weights,
+    own_folder,
+)
+from napari_toposeg.inference.weights.storage import Weights, read_card, read_weights, save_weights
+
+__all__ = [
+    "Card",
+    "KnownWeights",
+    "TrainedPrior",
+    "Weights",
+    "card_from_dict",
+    "card_to_dict",
+    "find_weights",
+    "known_weights",
+    "load_weights",
+    "own_folder",
+    "read_card",
+    "read_weights",
+    "save_weights",
+]
