@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.atomic import replacing
 from napari_toposeg.formats.paths import existing_file
-from napari_toposeg.topology.persistence import NO_VOXEL, Barcode
+
+if TYPE_CHECKING:
+    from napari_toposeg.topology.persistence import Barcode
 
 _BARS_AT_ONCE = 10_000
 _CONNECTIVITIES = (4, 8, 6, 26)
@@ -63,6 +65,8 @@ def dump_barcode(barcode: Barcode, stream: TextIO) -> None:
 
 def _lines(barcode: Barcode) -> Iterator[str]:
     """The bars, some at a time. By hand: json.dumps of a dictionary for each bar takes 3 times as long."""
+    from napari_toposeg.topology.persistence import NO_VOXEL
+
     for start in range(0, len(barcode), _BARS_AT_ONCE):
         some = slice(start, start + _BARS_AT_ONCE)
         rows = zip(
@@ -99,6 +103,9 @@ def read_barcode(path: str | os.PathLike[str]) -> Barcode:
     ToposegError
         If the file cannot be read, is no barcode, or contradicts itself; it says which bar.
     """
+    # Here, because topology loads numba, and whoever reads an image only should not wait for it.
+    from napari_toposeg.topology.persistence import NO_VOXEL, Barcode
+
     file = existing_file(path)
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,10 @@ from napari_toposeg.formats.atomic import replacing
 from napari_toposeg.formats.map_sources import MapSource, map_source
 from napari_toposeg.formats.nifti_writing import header_for, write_nifti_blocks
 from napari_toposeg.formats.paths import split_ending, unknown_ending
-from napari_toposeg.topology.persistence import NO_VOXEL, Barcode
 from napari_toposeg.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_toposeg.topology.persistence import Barcode
 
 MAP_WRITTEN_ENDINGS = (".nii.gz", ".nii", ".npz", ".npy")
 
@@ -79,6 +81,8 @@ class ProbabilityMap:
         -------
         (n, len(file_shape)) int64 array
         """
+        from napari_toposeg.topology.persistence import NO_VOXEL
+
         index = np.asarray(index, np.int64)
         there = index[:, 0] != NO_VOXEL
         stored = self.source.index_to_stored(np.maximum(index, 0))
