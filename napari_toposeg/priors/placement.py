@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import Box, Frame
+from napari_toposeg.frame import Frame
 from napari_toposeg.priors.prior import Placement, Prior, signed_distance
 from napari_toposeg.topology import betti_numbers
 
@@ -61,7 +62,7 @@ def _scaled(prior: Prior, half_sizes: NDArray[np.float64]) -> NDArray[np.float64
     return np.full(prior.ndim, lengths.min()) if prior.keeps_proportions else lengths
 
 
-def place_in_box(prior: Prior, frame: Frame, box: Box, *, axis: str = "z") -> Placement:
+def place_in_box(prior: Prior, frame: Frame, box: Sequence[tuple[float, float]], *, axis: str = "z") -> Placement:
     """Inscribe a prior in a box of voxels.
 
     Parameters
@@ -70,8 +71,8 @@ def place_in_box(prior: Prior, frame: Frame, box: Box, *, axis: str = "z") -> Pl
         A prior with as many dimensions as the frame.
     frame : Frame
         The grid that the box counts in.
-    box : Box
-        Voxel ranges by axis, end exclusive. The template touches its outer faces.
+    box : sequence of (float, float)
+        Voxel ranges by axis, end exclusive; need not be whole. The template touches its outer faces.
     axis : {"x", "y", "z"}
         The canonical axis that a ring, tube or cylinder turns about.
 

@@ -206,7 +206,9 @@ def test_layers_can_be_removed_at_any_time(window, ball_file, organ_box) -> None
     window.run()
     window.deformation.show_vectors.setChecked(True)
     window.deformation.show_jacobian.setChecked(True)
-    for name in ("Box", "Template", "Mask", "Displacement", "Jacobian determinant"):
+    names = ("Box", "Template", "Mask", "Displacement", "Jacobian determinant")
+    window.until(lambda: all(name in window.viewer.layers for name in names))
+    for name in names:
         window.viewer.layers.remove(name)
     window.viewer.dims.set_point(0, 0.0)
     window.run()
