@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -66,7 +67,7 @@ class Window:
             wrong = f"its shape is {self.shape}, not two or three sides of at least {_LEAST_SIDE} voxels"
         elif not 0.0 <= self.margin <= 2.0:
             wrong = f"its margin is {self.margin:g}, not a share from 0 to 2"
-        elif self.spacing and (len(self.spacing) != ndim or not min(self.spacing) > 0):
+        elif self.spacing and (len(self.spacing) != ndim or not all(0 < length < math.inf for length in self.spacing)):
             wrong = f"its spacing is {self.spacing}, not {ndim} lengths in mm above 0"
         elif not 0.0 < self.template <= 1.0:
             wrong = f"its template takes up {self.template:g} of it, not a share from 0 to 1"
@@ -146,7 +147,9 @@ def window_placement(window: Window, prior: Prior, frame: Frame) -> Placement:
     middle = [((1.0 - share) / 2.0 * size, (1.0 + share) / 2.0 * size) for size in window.shape]
     # In a box a ball becomes an ellipsoid: the network sees every box as the same one.
     fitting = replace(prior, keeps_proportions=False) if window.around == "box" else prior
-    return place_in_box(fitting, frame, middle, axis=window.axis)
+    # Proportions are kept in voxels: in mm, windows of other spacings would show the template at other voxels.
+    in_voxels = place_in_box(fitting, Frame(np.eye(4), window.shape), middle, axis=window.axis)
+    return Placement(frame.affine @ in_voxels.matrix)
 
 
 def shown_template(prior: Prior, placement: Placement, frame: Frame) -> Tensor:

@@ -35,6 +35,7 @@ from napari_toposeg.inference.weights import (
     save_weights,
     storage,
 )
+from napari_toposeg.inference.window import Window
 from napari_toposeg.networks import NETWORK_NAMES, build, settings_from_dict
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -62,6 +63,7 @@ def make(name: str = "tpsn", ndim: int = 2, seed: int = 0) -> tuple[nn.Module, C
         settings=settings,
         priors=(TrainedPrior("disk" if ndim == 2 else "ball", (1,) + (0,) * (ndim - 1)),)
         * getattr(settings, "objects", 1),
+        window=Window((16,) * ndim, around="centre", spacing=(1.5,) * ndim, template=0.6),
         spacing=(1.5,) * ndim,
         data="phantoms",
         licence="CC0",
@@ -71,6 +73,11 @@ def make(name: str = "tpsn", ndim: int = 2, seed: int = 0) -> tuple[nn.Module, C
         training={"epochs": 3, "rates": (1e-3, 1e-4)},
     )
     return network.eval(), card
+
+
+def window(**changes: Any) -> dict[str, Any]:
+    """The card's window as plain values, some of them changed."""
+    return {**card_to_dict(make()[1])["window"], **changes}
 
 
 @pytest.fixture
@@ -262,6 +269,19 @@ def test_another_networks_card_is_refused_before_anything_is_written(tmp_path: P
         ({"priors": []}, "'priors'"),
         ({"priors": [{"name": "disk", "betti": [1, 0, 0]}]}, "Betti"),
         ({"priors": [{"name": "disk", "betti": [1, 0.5]}]}, "Betti"),
+        ({"window": "all"}, "'window'"),
+        ({"window": window(colour="red")}, "'colour'"),
+        ({"window": {}}, "'shape'"),
+        ({"window": window(shape=[16, 16, 16], spacing=[])}, "3-D"),
+        ({"window": window(shape=[16, 16.0])}, "whole numbers"),
+        ({"window": window(shape=[16, 4])}, "at least 8"),
+        ({"window": window(around="corner")}, "'corner'"),
+        ({"window": window(around=None)}, "no text"),
+        ({"window": window(axis="w")}, "'w'"),
+        ({"window": window(spacing=[1.0])}, "spacing"),
+        ({"window": window(spacing=["1", "1"])}, "numbers"),
+        ({"window": window(margin=True)}, "margin"),
+        ({"window": window(template=1.5)}, "template"),
         ({"spacing": [1.0]}, "'spacing'"),
         ({"spacing": [1.0, -1.0]}, "'spacing'"),
         ({"spacing": ["1", "1"]}, "'spacing'"),

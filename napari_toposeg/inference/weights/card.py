@@ -6,12 +6,13 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 from napari_toposeg import __version__
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.inference.window import Window
 from napari_toposeg.networks import NetworkSettings, settings_from_dict, settings_to_dict
 
 FORMAT = 1
@@ -46,8 +47,10 @@ class Card:
         What the network is built from.
     priors : tuple of TrainedPrior
         One for each of the network's objects, in its order of channels. A pixel-wise network may have none.
+    window : Window
+        How it sees an image.
     spacing : tuple of float
-        (ndim,) of the frame that it was trained on, in mm.
+        (ndim,) of the frames that it was trained on, in mm: their mean where they differ.
     data, licence : str
         What it was trained on, and under which terms those images are.
     split : mapping of str to tuple of str
@@ -76,6 +79,7 @@ class Card:
     network: str
     settings: NetworkSettings
     priors: tuple[TrainedPrior, ...]
+    window: Window
     spacing: tuple[float, ...]
     data: str
     licence: str
@@ -90,6 +94,8 @@ class Card:
 
     def __post_init__(self) -> None:
         ndim = self.settings.ndim
+        if self.window.ndim != ndim:
+            raise _wrong("window", f"it is {self.window.ndim}-D, and the network is {ndim}-D")
         if len(self.spacing) != ndim or not all(0 < length < math.inf for length in self.spacing):
             raise _wrong("spacing", f"it is not {ndim} lengths in mm above 0")
         if any(len(prior.betti) != ndim or min(prior.betti) < 0 for prior in self.priors):
@@ -119,6 +125,7 @@ def card_to_dict(card: Card) -> dict[str, Any]:
         "name": card.name,
         "network": {"name": card.network, "settings": settings_to_dict(card.settings)},
         "priors": [{"name": prior.name, "betti": list(prior.betti)} for prior in card.priors],
+        "window": window_to_dict(card.window),
         "spacing": list(card.spacing),
         "data": {"name": card.data, "licence": card.licence},
         "split": {part: list(cases) for part, cases in card.split.items()},
@@ -177,6 +184,7 @@ def card_from_dict(facts: Any) -> Card:
         network=network["name"],
         settings=settings_from_dict(network["name"], network["settings"]),
         priors=tuple(TrainedPrior(prior["name"], tuple(prior["betti"])) for prior in priors),
+        window=_window(top["window"]),
         spacing=tuple(map(float, top["spacing"])),
         data=data["name"],
         licence=data["licence"],
@@ -196,6 +204,7 @@ _KEYS: dict[str, tuple[type, str]] = {
     "name": (str, "a text"),
     "network": (dict, "an object"),
     "priors": (list, "a list"),
+    "window": (dict, "an object"),
     "spacing": (list, "a list"),
     "data": (dict, "an object"),
     "split": (dict, "an object"),
@@ -206,6 +215,29 @@ _KEYS: dict[str, tuple[type, str]] = {
     "date": (str, "a text"),
     "sha256": (str, "a text"),
 }
+
+
+def window_to_dict(window: Window) -> dict[str, Any]:
+    """A window as plain values that JSON can hold."""
+    return {**asdict(window), "shape": list(window.shape), "spacing": list(window.spacing)}
+
+
+def _window(facts: Any) -> Window:
+    """A window from plain values, each of them checked."""
+    values = _object("window", facts, tuple(one.name for one in fields(Window)))
+    _texts("window", values, "around", "axis")
+    shape, spacing = values["shape"], values["spacing"]
+    if not isinstance(shape, list) or not all(_is_whole(size) for size in shape):
+        raise _wrong("window", "its shape is not a list of whole numbers")
+    if not isinstance(spacing, list) or not all(_is_number(length) for length in spacing):
+        raise _wrong("window", "its spacing is not a list of numbers")
+    if not all(_is_number(values[key]) for key in ("margin", "template")):
+        raise _wrong("window", "its margin or its template is not a number")
+    numbers = {key: float(values[key]) for key in ("margin", "template")}
+    try:
+        return Window(**{**values, **numbers, "shape": tuple(shape), "spacing": tuple(map(float, spacing))})
+    except ToposegError as error:
+        raise _wrong("window", error.why.removesuffix(".") or error.what.removesuffix(".")) from error
 
 
 def _object(what: str, facts: Any, keys: tuple[str, ...]) -> dict[str, Any]:
