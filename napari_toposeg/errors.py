@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ToposegError(Exception):
     """Something that the user gave, or asked for, cannot be used.
@@ -30,3 +32,9 @@ class ToposegError(Exception):
 
 class ToposegWarning(UserWarning):
     """A fallback or a doubt that the user is told of; the work goes on."""
+
+
+def listed(names: Sequence[str], shown: int = 5) -> str:
+    """Names as a sentence has them: the first of them, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.errors import ToposegError
+from napari_toposeg.errors import ToposegError, listed
 from napari_toposeg.evaluation.case import CaseMetrics
 from napari_toposeg.evaluation.catalogue import METRICS, Metric
 from napari_toposeg.evaluation.summary import applies, badness, value_of
@@ -99,7 +99,7 @@ def check_same_names(first: Iterable[str], second: Iterable[str]) -> None:
     """
     one, other = set(first), set(second)
     lacking = [
-        f"the {which} lacks {_listed(sorted(names))}"
+        f"the {which} lacks {listed(sorted(names))}"
         for which, names in (("first", other - one), ("second", one - other))
         if names
     ]
@@ -151,7 +151,3 @@ def _by_case(cases: Sequence[CaseMetrics]) -> dict[tuple[str, int | None], CaseM
 def _said(key: tuple[str, int | None]) -> str:
     name, label = key
     return name if label is None else f"{name} (label {label})"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

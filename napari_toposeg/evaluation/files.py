@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.errors import ToposegError
+from napari_toposeg.errors import ToposegError, listed
 from napari_toposeg.evaluation.case import CaseMetrics, evaluate_case
 from napari_toposeg.evaluation.comparison import check_same_names
 from napari_toposeg.formats import (
-    ENDINGS,
     PICTURE_ENDINGS,
+    files_by_name,
     on_grid_of,
     read_displacement,
     read_mask,
@@ -27,8 +27,6 @@ from napari_toposeg.volume import Volume
 
 FIELD, JACOBIAN = "_field", "_jacobian"
 """What the name of a prediction's displacement field, or Jacobian map, has behind the name of the case."""
-
-_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -102,15 +100,15 @@ def match_files(
     if predictions.is_file():
         name = split_ending(predictions)[0].removesuffix(prediction_suffix)
         return MatchedFiles((_case(name, predictions, labels),), ())
-    found, expected = _masks_in(predictions, prediction_suffix), _masks_in(labels, label_suffix)
+    found, expected = files_by_name(predictions, suffix=prediction_suffix), files_by_name(labels, suffix=label_suffix)
     # What `toposeg segment` wrote beside a prediction is no prediction.
     beside = {name + ending for name in found for ending in (FIELD, JACOBIAN)}
     found = {name: file for name, file in found.items() if name not in beside}
     lone = sorted(found.keys() - expected.keys())
     if lone:
         raise ToposegError(
-            f"Of {len(found)} predictions in {predictions}, {len(lone)} have no label in {labels}: {_listed(lone)}.",
-            why=f"A label has its prediction's name; the labels are called {_listed(sorted(expected), 2)}.",
+            f"Of {len(found)} predictions in {predictions}, {len(lone)} have no label in {labels}: {listed(lone)}.",
+            why=f"A label has its prediction's name; the labels are called {listed(sorted(expected), 2)}.",
             todo="Rename or remove them, or say with --prediction-suffix and --label-suffix what names have behind "
             "that of the case.",
         )
@@ -239,33 +237,3 @@ def _read(path: Path) -> tuple[NDArray[np.bool_], Volume]:
 def _case(name: str, prediction: Path, label: Path) -> CaseFiles:
     beside = (prediction.with_name(f"{split_ending(prediction)[0]}{FIELD}{ending}") for ending in (".nii.gz", ".nii"))
     return CaseFiles(name, prediction, label, next((path for path in beside if path.is_file()), None))
-
-
-def _masks_in(folder: Path, suffix: str) -> dict[str, Path]:
-    """The masks of a folder by the name of their case."""
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        stem, ending = split_ending(file)
-        # Of a .hdr/.img pair one file is enough; names with a dot in front are leftovers of the system.
-        if ending not in ENDINGS or ending == ".img" or stem.startswith(".") or not stem.endswith(suffix):
-            continue
-        name = stem.removesuffix(suffix)
-        if name in found:
-            raise ToposegError(
-                f"{found[name].name} and {file.name} in {folder} are both case {name!r}.",
-                todo="Move one of them elsewhere.",
-            )
-        found[name] = file
-    if not found:
-        behind = f" whose name ends in {suffix!r}" if suffix else ""
-        raise ToposegError(
-            f"There is no mask{behind} in {folder}.",
-            why=f"Masks end in {', '.join(ENDINGS)}.",
-            todo="Check the folder.",
-        )
-    return found
-
-
-def _listed(names: Sequence[str], shown: int = _LISTED) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from napari_toposeg.errors import listed
 from napari_toposeg.evaluation.case import CaseMetrics
 from napari_toposeg.evaluation.catalogue import METRICS, Metric
 from napari_toposeg.evaluation.comparison import Difference, compare
@@ -345,8 +346,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+    return listed(names, _LISTED)
 
 
 def _csv_cell(value: Any) -> Any:

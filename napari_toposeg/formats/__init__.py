@@ -1,5 +1,6 @@
 """What crosses the disk: NIfTI and pictures in; masks, fields and images out."""
 
+from napari_toposeg.formats.arrays import ARRAY_ENDINGS, open_arrays
 from napari_toposeg.formats.atomic import replacing
 from napari_toposeg.formats.barcodes import dump_barcode, read_barcode, write_barcode
 from napari_toposeg.formats.fields import read_displacement, write_displacement, write_jacobian
@@ -8,7 +9,15 @@ from napari_toposeg.formats.maps import MAP_WRITTEN_ENDINGS, ProbabilityMap, rea
 from napari_toposeg.formats.masks import on_grid_of, read_mask
 from napari_toposeg.formats.nifti_reading import read_nifti
 from napari_toposeg.formats.nifti_writing import write_nifti_image, write_nifti_mask
-from napari_toposeg.formats.paths import ENDINGS, NIFTI_ENDINGS, PICTURE_ENDINGS, sha256_of, split_ending, split_label
+from napari_toposeg.formats.paths import (
+    ENDINGS,
+    NIFTI_ENDINGS,
+    PICTURE_ENDINGS,
+    files_by_name,
+    sha256_of,
+    split_ending,
+    split_label,
+)
 from napari_toposeg.formats.pictures import picture_volume, read_picture, write_picture
 from napari_toposeg.formats.report import complete_report, report_text, write_report
 from napari_toposeg.formats.templates import read_prior
@@ -16,6 +25,7 @@ from napari_toposeg.formats.volumes import WRITTEN_ENDINGS, read_volume, write_i
 from napari_toposeg.volume import check_finite
 
 __all__ = [
+    "ARRAY_ENDINGS",
     "ENDINGS",
     "MAP_ENDINGS",
     "MAP_WRITTEN_ENDINGS",
@@ -26,7 +36,9 @@ __all__ = [
     "check_finite",
     "complete_report",
     "dump_barcode",
+    "files_by_name",
     "on_grid_of",
+    "open_arrays",
     "picture_volume",
     "read_barcode",
     "read_displacement",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError, ToposegWarning
+from napari_toposeg.formats.arrays import ARRAY_ENDINGS, open_arrays
 from napari_toposeg.formats.nifti_reading import NiftiFile, read_nifti
 from napari_toposeg.formats.paths import NIFTI_ENDINGS, PICTURE_ENDINGS, existing_file, split_ending, unknown_ending
 from napari_toposeg.formats.pictures import picture_volume, read_picture
 from napari_toposeg.volume import Volume
 
-ARRAY_ENDINGS = (".npz", ".npy")
 MAP_ENDINGS = NIFTI_ENDINGS + ARRAY_ENDINGS + PICTURE_ENDINGS
 
 # Axes behind the channels run z, y, x under these names: nnU-Net's second and first version write them.
@@ -199,29 +197,19 @@ def _is_flat_stack(array: NDArray[Any], grid: Volume | None) -> bool:
 
 def _load(path: str | os.PathLike[str]) -> tuple[NDArray[Any], bool]:
     """The array in a file, and whether it has one of nnU-Net's names."""
-    file = existing_file(path)
-    try:
-        # Objects would be unpickled, and a pickle can run anything.
-        loaded = np.load(file, allow_pickle=False)
+    with open_arrays(path) as loaded:
         if isinstance(loaded, np.ndarray):
             return _real(loaded, path), False
-        with loaded:
-            keys = loaded.files
-            known = [key for key in _NNUNET_KEYS if key in keys]
-            if not known and len(keys) != 1:
-                raise ToposegError(
-                    f"{path} holds {len(keys)} arrays: {', '.join(keys[:8])}.",
-                    why=f"None of them is called {' or '.join(_NNUNET_KEYS)}.",
-                    todo="Save the map alone, as .npy.",
-                )
-            key = known[0] if known else keys[0]
-            return _real(loaded[key], path), bool(known)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ToposegError(
-            f"{path} cannot be read as an array.",
-            why=f"{str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else type(error).__name__}.",
-            todo="Check that the file is whole, and save it again with numpy.",
-        ) from error
+        keys = loaded.files
+        known = [key for key in _NNUNET_KEYS if key in keys]
+        if not known and len(keys) != 1:
+            raise ToposegError(
+                f"{path} holds {len(keys)} arrays: {', '.join(keys[:8])}.",
+                why=f"None of them is called {' or '.join(_NNUNET_KEYS)}.",
+                todo="Save the map alone, as .npy.",
+            )
+        key = known[0] if known else keys[0]
+        return _real(loaded[key], path), bool(known)
 
 
 def _real(array: NDArray[Any], path: str | os.PathLike[str]) -> NDArray[Any]:

@@ -34,6 +34,58 @@ def split_ending(path: str | os.PathLike[str]) -> tuple[str, str]:
     return stem, ending.lower()
 
 
+def files_by_name(
+    folder: str | os.PathLike[str], *, suffix: str = "", endings: tuple[str, ...] = ENDINGS, called: str = "mask"
+) -> dict[str, Path]:
+    """The files of a folder by what each is called.
+
+    Parameters
+    ----------
+    folder : path
+        Its own files count, not those in folders inside.
+    suffix : str
+        What names have behind that of the case ("_segmentation"). Files without it are not looked at.
+    endings : tuple of str
+        The kinds of file that count. Of a .hdr/.img pair the first alone does; names that begin with a dot do not.
+    called : str
+        What an error calls them.
+
+    Returns
+    -------
+    dict of str to Path
+        By the file's name without suffix and ending, in order.
+
+    Raises
+    ------
+    ToposegError
+        If there is no such folder, none of its files counts, or two have the same name but for their ending.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise ToposegError(f"There is no folder {folder}.", todo="Check the name and where it is.")
+    found: dict[str, Path] = {}
+    for file in sorted(place.iterdir()):
+        stem, ending = split_ending(file)
+        # Of a .hdr/.img pair one file is enough; names with a dot in front are leftovers of the system.
+        if ending not in endings or ending == ".img" or stem.startswith(".") or not stem.endswith(suffix):
+            continue
+        name = stem.removesuffix(suffix)
+        if name in found:
+            raise ToposegError(
+                f"{found[name].name} and {file.name} in {folder} are both case {name!r}.",
+                todo="Move one of them elsewhere.",
+            )
+        found[name] = file
+    if not found:
+        behind = f" whose name ends in {suffix!r}" if suffix else ""
+        raise ToposegError(
+            f"There is no {called}{behind} in {folder}.",
+            why=f"{called.capitalize()}s end in {', '.join(endings)}.",
+            todo="Check the folder.",
+        )
+    return found
+
+
 def split_label(text: str) -> tuple[str, int | None]:
     """Split "MASK:LABEL" into the file and the label.
 
