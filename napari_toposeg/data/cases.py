@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from napari_toposeg.data.stacks import count_images, read_image, read_label
 from napari_toposeg.errors import ToposegError, ToposegWarning, listed
-from napari_toposeg.formats import ENDINGS, files_by_name, on_grid_of, read_mask, read_volume, split_ending
+from napari_toposeg.formats import (
+    ENDINGS,
+    check_finite,
+    files_by_name,
+    on_grid_of,
+    read_mask,
+    read_volume,
+    split_ending,
+)
 from napari_toposeg.volume import Volume
 
 IMAGE_ENDINGS = (*ENDINGS, ".npz")
@@ -64,9 +72,9 @@ def find_cases(
         "_0000", as nnU-Net has it, that is no part of the case's name.
     labels : path, optional
         Folder of the label maps: files of the image's name, with or without one of `LABEL_SUFFIXES` behind it. It may
-        be the folder of images, where the suffix tells the two apart. Those of an .npz are in an .npz, in the image's own
-        file or in one of its name in the other folder: "labels", "segs" or "masks", or the same without s, of the
-        image's shape. Default: no case is labelled, whatever the files hold.
+        be the folder of images, where the suffix tells the two apart. Those of an .npz are in an .npz: the image's own
+        file, or one of its name in the other folder. They are "labels", "segs" or "masks", or the same without s, of
+        the image's shape. Default: no case is labelled, whatever the files hold.
     patient : str
         Regular expression that finds the patient in a case's name; its first group is the name, or all that it
         matches where it has none. Default: every file is a patient, so that all images of a stack are.
@@ -130,23 +138,23 @@ def read_case(case: Case) -> tuple[Volume, NDArray[np.integer[Any]] | None]:
     Raises
     ------
     ToposegError
-        If a file cannot be read, the label has values between whole numbers, or image and label lie on different grids;
-        it says which case.
+        If a file cannot be read or holds NaN, the label has values between whole numbers, or image and label lie on
+        different grids; it says which case.
     """
+    packed = split_ending(case.image)[1] == ".npz"
     try:
-        if split_ending(case.image)[1] == ".npz":
-            volume = read_image(case.image, case.number, name=case.name)
-            if case.label is None:
-                return volume, None
-            array = read_label(case.label, case.number)
-            source = Volume.from_stored(array, volume.stored.affine)
-            return volume, on_grid_of(_whole(source.voxels, case.label), source, volume, called=("label", "image"))
-        volume = read_volume(case.image)
+        volume = read_image(case.image, case.number, name=case.name) if packed else read_volume(case.image)
+        # One NaN makes every weight of a network NaN.
+        check_finite(volume)
         if case.label is None:
             return volume, None
-        mask, source = read_mask(case.label)
-        blurred = split_ending(case.label)[1] in (".jpg", ".jpeg")
-        values = mask.astype(np.uint8) if blurred else _whole(source.voxels, case.label)
+        if packed:
+            source = Volume.from_stored(read_label(case.label, case.number), volume.stored.affine)
+            values = _whole(source.voxels, case.label)
+        else:
+            mask, source = read_mask(case.label)
+            blurred = split_ending(case.label)[1] in (".jpg", ".jpeg")
+            values = mask.astype(np.uint8) if blurred else _whole(source.voxels, case.label)
         return volume, on_grid_of(values, source, volume, called=("label", "image"))
     except ToposegError as error:
         raise ToposegError(f"{case.name}: {error.what}", why=error.why, todo=error.todo) from error
@@ -154,7 +162,7 @@ def read_case(case: Case) -> tuple[Volume, NDArray[np.integer[Any]] | None]:
 
 def _without_labels(files: Mapping[str, Path]) -> dict[str, Path]:
     """The files that are not the label of another one."""
-    lying_beside = {name + suffix for name in files for suffix in LABEL_SUFFIXES}
+    lying_beside = {called + suffix for name in files for called in _called(name) for suffix in LABEL_SUFFIXES}
     return {name: file for name, file in files.items() if name not in lying_beside}
 
 
@@ -166,10 +174,9 @@ def _labels_of(files: Mapping[str, Path], images: Path, labels: Path) -> dict[st
     for stem, image in files.items():
         packed = split_ending(image)[1] == ".npz"
         suffixes = [""] if packed else LABEL_SUFFIXES if same else ("", *LABEL_SUFFIXES)
-        names = [name + suffix for name in dict.fromkeys((stem, stem.removesuffix(_CHANNEL))) for suffix in suffixes]
-        fitting = [
-            there[name] for name in names if name in there and (split_ending(there[name])[1] == ".npz") == packed
-        ]
+        names = [called + suffix for called in _called(stem) for suffix in suffixes]
+        candidates = [there[name] for name in names if name in there]
+        fitting = [file for file in candidates if (split_ending(file)[1] == ".npz") == packed]
         if len(fitting) > 1:
             raise ToposegError(
                 f"{image.name} in {images} has {len(fitting)} labels: {listed([file.name for file in fitting])}.",
@@ -192,6 +199,11 @@ def _labels_of(files: Mapping[str, Path], images: Path, labels: Path) -> dict[st
             stacklevel=3,
         )
     return found
+
+
+def _called(stem: str) -> tuple[str, ...]:
+    """What the label of an image may be called but for its suffix: as the image, or without the number of a channel."""
+    return tuple(dict.fromkeys((stem, stem.removesuffix(_CHANNEL) or stem)))
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:
