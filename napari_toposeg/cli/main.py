@@ -20,6 +20,7 @@ from napari_toposeg.cli.models import models
 from napari_toposeg.cli.refine import refine
 from napari_toposeg.cli.running import Interrupted
 from napari_toposeg.cli.segment import segment
+from napari_toposeg.cli.train import train
 from napari_toposeg.errors import ToposegError, ToposegWarning
 
 DONE, OTHER_TOPOLOGY, BAD_INPUT, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, Any] = {
     "barcode": barcode,
     "refine": refine,
     "evaluate": evaluate,
+    "train": train,
     "priors": priors,
     "models": models,
     "open": open_application,

@@ -73,7 +73,7 @@ def compile_once(*, quiet: bool = False, barcodes: bool = False) -> None:
         late.cancel()
 
 
-def run(steps: Steps[Result], *, quiet: bool = False) -> Result:
+def run(steps: Steps[Result], *, quiet: bool = False, stopped: str = "No file was written.") -> Result:
     """Run a job to its end, showing how it goes.
 
     Parameters
@@ -82,6 +82,8 @@ def run(steps: Steps[Result], *, quiet: bool = False) -> Result:
         The job.
     quiet : bool
         Show nothing.
+    stopped : str
+        What becomes of the work where Ctrl-C ends it.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def run(steps: Steps[Result], *, quiet: bool = False) -> Result:
             if interrupted():
                 steps.close()
                 raise Interrupted(
-                    f"Stopped by Ctrl-C after step {step.number} of {step.total} ({step.stage}). No file was written."
+                    f"Stopped by Ctrl-C after step {step.number} of {step.total} ({step.stage}). {stopped}"
                 )
             result = step.result
     if result is None:

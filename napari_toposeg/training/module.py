@@ -1,0 +1,184 @@
+"""A network in training, as Lightning wants it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_toposeg.losses import PersistenceLoss
+from napari_toposeg.networks import DeformationNetwork, Deformed, WUNet
+from napari_toposeg.training.config import TrainingConfig
+from napari_toposeg.training.objectives import Terms, deformation_terms, pixel_wise_terms
+from napari_toposeg.training.samples import Sample
+from napari_toposeg.training.scores import Scores, mean_scores, sample_scores
+from napari_toposeg.training.templates import filled
+
+SCORE = "score"
+"""What the best epoch is chosen by: Dice on the validation part; without one, less of the loss."""
+
+_WARM_UP = 20
+_LAST_RATE = 0.02
+
+
+class TrainingModule(lightning.LightningModule):
+    """A network, its templates and its loss.
+
+    Parameters
+    ----------
+    network : Module
+        As `build` makes it.
+    templates : (1, q, *window) tensor
+        Soft masks.
+    betti : sequence of q tuples of int
+        Of each object's prior.
+    config : TrainingConfig
+    batches : int
+        In all epochs together: over so many the learning rate falls.
+    validation : sequence of Sample
+        Labelled samples on which each epoch is scored.
+
+    Attributes
+    ----------
+    history : list of dict of str to float
+        By epoch: mean terms of the loss, and the scores. It travels in the checkpoint.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        templates: Tensor,
+        betti: Sequence[tuple[int, ...]],
+        config: TrainingConfig,
+        batches: int,
+        validation: Sequence[Sample] = (),
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.betti = tuple(betti)
+        self.config = config
+        self._batches = batches
+        self._fill_until = round(config.fill_first * config.optimisation.epochs)
+        solid = filled(templates, betti, config.window.axis)
+        self.register_buffer("templates", templates, persistent=False)
+        self.register_buffer("solid_templates", solid, persistent=False)
+        by_topology = config.mode == "semi-supervised" and config.unlabelled_loss == "topology"
+        self._topology = PersistenceLoss(list(betti) if len(betti) > 1 else betti[0]) if by_topology else None
+        self._validation = validation
+        self._terms: dict[str, float] = {}
+        self._sums: dict[str, list[float]] = {}
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def fills(self) -> bool:
+        """Whether this epoch still fills the holes (Fill First, Dig Second)."""
+        return self.current_epoch < self._fill_until
+
+    def configure_optimizers(self) -> Any:
+        """Adam or RMSprop; a warm-up, then a cosine."""
+        settings = self.config.optimisation
+        parameters = self.network.parameters()
+        optimizer: torch.optim.Optimizer
+        if settings.optimizer == "adam":
+            optimizer = torch.optim.Adam(parameters, settings.learning_rate)
+        else:
+            # With the momentum of the public code (its paper does not say).
+            optimizer = torch.optim.RMSprop(parameters, settings.learning_rate, momentum=0.9)
+
+        def rate(batch: int) -> float:
+            cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, batch / self._batches)))
+            return min(1.0, (batch + 1) / _WARM_UP) * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Draw this epoch's dropout from the seed and the epoch, so that what was killed goes on alike."""
+        torch.manual_seed(self.config.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: Mapping[str, Tensor], number: int) -> Tensor:
+        """The loss of a batch."""
+        terms = self._terms_of(batch["image"], batch.get("label"))
+        loss = torch.stack(list(terms.values())).sum()
+        self._terms = {name: float(term.detach()) for name, term in terms.items()} | {"total": float(loss.detach())}
+        # Labelled and unlabelled batches have different terms.
+        kind = "unlabelled" if self.config.mode == "semi-supervised" and "label" not in batch else "train"
+        for name, value in self._terms.items():
+            self._sums.setdefault(f"{kind} {name}", []).append(value)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Score the epoch, and write it down."""
+        scores = self.scores_of(self._validation, self.config.optimisation.batch)
+        terms = {name: float(np.mean(values)) for name, values in self._sums.items()}
+        self._sums = {}
+        self.history.append({"epoch": self.current_epoch} | terms | {f"validation {k}": v for k, v in scores.items()})
+        # The checkpoint and the early stopping look at this one.
+        self.log(SCORE, scores.get("dice", -terms["train total"]), on_step=False, on_epoch=True, sync_dist=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the history in."""
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the history out."""
+        self.history = checkpoint["history"]
+
+    def last_terms(self) -> Mapping[str, float]:
+        """The terms of the last batch, and their "total"."""
+        return self._terms
+
+    def _terms_of(self, image: Tensor, label: Tensor | None) -> Terms:
+        weights = self.config.weights
+        if label is not None and self.config.mode == "unsupervised":
+            label = None
+        if label is not None and self.fills:
+            label = filled(label, self.betti, self.config.window.axis)
+        if isinstance(self.network, DeformationNetwork):
+            deformed: Deformed = self.network(image, self.shown_templates())
+            return deformation_terms(deformed, image, label, weights, self._topology)
+        passes = self.network.passes(image) if isinstance(self.network, WUNet) else (self.network(image),)
+        return pixel_wise_terms(passes, label, weights, self._topology)
+
+    def shown_templates(self) -> Tensor:
+        """What the network is shown in this epoch."""
+        shown = self.solid_templates if self.fills else self.templates
+        assert isinstance(shown, Tensor)
+        return shown
+
+    def predict(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(N, q, *window) masks of images as bool, and the displacements (N, q, ndim, *window) that made them."""
+        if isinstance(self.network, DeformationNetwork):
+            assert isinstance(self.templates, Tensor)
+            deformed: Deformed = self.network(image, self.templates)
+            fields = deformed.displacement.reshape(*deformed.mask.shape[:2], *deformed.displacement.shape[1:])
+            return deformed.mask > 0.5, fields
+        return self.network(image) > 0, None
+
+    def scores_of(self, samples: Sequence[Sample], size: int) -> dict[str, float]:
+        """Mean scores on labelled samples, as they are: not augmented, and before any certification."""
+        found: list[Scores] = []
+        trained = self.training
+        self.eval()
+        with torch.inference_mode():
+            for start in range(0, len(samples), size):
+                some = samples[start : start + size]
+                masks, fields = self.predict(torch.stack([one.image for one in some]).to(self.device))
+                for number, sample in enumerate(some):
+                    assert sample.label is not None
+                    found.append(
+                        sample_scores(
+                            masks[number].numpy(force=True),
+                            sample.label.numpy() > 0.5,
+                            sample.spacing,
+                            self.betti,
+                            () if fields is None else list(np.asarray(fields[number].numpy(force=True))),
+                        )
+                    )
+        self.train(trained)
+        return mean_scores(found)

@@ -1,0 +1,198 @@
+"""From a config to what is trained on: cases, split, samples, priors, network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_toposeg.data import Case, Split, cases_of, draw_split, find_cases, read_case, read_split
+from napari_toposeg.errors import ToposegError
+from napari_toposeg.formats import read_prior
+from napari_toposeg.networks import NETWORK_NAMES, NetworkSettings, build, settings_from_dict
+from napari_toposeg.priors import Prior, mean_shape
+from napari_toposeg.training.config import MEAN_SHAPE, PIXEL_WISE, TrainedObject, TrainingConfig
+from napari_toposeg.training.samples import Sample, object_mask, sample_of
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Cases by what they are used for.
+
+    Attributes
+    ----------
+    train, unlabelled, validation, test : tuple of Case
+    split : Split
+        By patient.
+    """
+
+    train: tuple[Case, ...]
+    unlabelled: tuple[Case, ...]
+    validation: tuple[Case, ...]
+    test: tuple[Case, ...]
+    split: Split
+
+
+@dataclass(frozen=True, eq=False)
+class SampleSet:
+    """What `Divided` looks like through the window."""
+
+    train: tuple[Sample, ...]
+    unlabelled: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+
+
+def divided_cases(config: TrainingConfig, split: Split | None = None) -> Divided:
+    """Find the cases, and divide them by patient.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    split : Split, optional
+        One that was drawn before, by the same training. Default: the config's file, else a draw by its seed.
+
+    Raises
+    ------
+    ToposegError
+        If a folder cannot be used, nothing is left to train on, or fewer patients are there than are to be labelled.
+    """
+    data = config.data
+    cases = find_cases(data.images, data.labels or None, patient=data.patient)
+    patients = sorted({case.patient for case in cases})
+    if split is None:
+        split = (
+            read_split(data.split)
+            if data.split
+            else draw_split(patients, validation=data.validation, test=data.test, seed=config.seed)
+        )
+    train = split.train
+    if data.labelled > len(train):
+        raise ToposegError(
+            f"{data.labelled} patients are to be labelled, and only {len(train)} are trained on.",
+            todo="Ask for fewer, or leave it out.",
+        )
+    labelled = train[: data.labelled] if data.labelled else train
+    unlabelled = cases_of(cases, train[len(labelled) :])
+    if data.unlabelled:
+        unlabelled += find_cases(data.unlabelled, None)
+    return Divided(
+        train=cases_of(cases, labelled),
+        unlabelled=unlabelled if config.mode == "semi-supervised" else (),
+        validation=cases_of(cases, split.validation) if data.labels else (),
+        test=cases_of(cases, split.test) if data.labels else (),
+        split=split,
+    )
+
+
+def read_samples(
+    config: TrainingConfig, divided: Divided, told: Callable[[int, int], None] = lambda number, total: None
+) -> SampleSet:
+    """Read every case; `told` hears how many of how many are read.
+
+    Raises
+    ------
+    ToposegError
+        If one cannot be used, or its label has not the object; the case is named.
+    """
+    with_labels = config.mode != "unsupervised"
+    parts = [
+        (divided.train, with_labels),
+        (divided.unlabelled, False),
+        (divided.validation, True),
+        (divided.test, True),
+    ]
+    total = sum(len(cases) for cases, _ in parts)
+    number = 0
+    read: list[tuple[Sample, ...]] = []
+    for cases, labelled in parts:
+        samples = []
+        for case in cases:
+            samples.append(sample_of(case, config.objects, config.window, labelled=labelled))
+            number += 1
+            told(number, total)
+        read.append(tuple(samples))
+    return SampleSet(*read)
+
+
+def find_priors(config: TrainingConfig, divided: Divided, template: Path) -> tuple[Prior, ...]:
+    """The prior of each object; a mean shape is made of the training labels.
+
+    Parameters
+    ----------
+    config, divided
+        What is trained.
+    template : Path
+        A file of an earlier start, or one to come, by object ("template.nii.gz", "template_2.nii.gz"): the mean shape
+        as a mask. What is read back is what is written, so that whoever uses the weights can use the same template.
+
+    Raises
+    ------
+    ToposegError
+        If there is no prior of that name, or its dimensions are not the window's.
+    """
+    priors = []
+    for number, wanted in enumerate(config.objects):
+        name = wanted.prior
+        if name == MEAN_SHAPE:
+            place = template if number == 0 else template.with_name(f"template_{number + 1}.nii.gz")
+            if not place.exists():
+                _write_mean_shape(divided.train, wanted, place)
+            prior = replace(read_prior(str(place)), name=MEAN_SHAPE)
+        else:
+            prior = read_prior(name)
+        if prior.ndim != config.window.ndim:
+            raise ToposegError(
+                f"The prior {prior.name!r} is {prior.ndim}-D, and the network's window {config.window.ndim}-D.",
+                todo="Choose another prior, or a window of as many sides.",
+            )
+        priors.append(prior)
+    return tuple(priors)
+
+
+def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
+    """The network with its first weights, drawn by the seed.
+
+    Raises
+    ------
+    ToposegError
+        If there is no network of that name, or its settings make no sense.
+    """
+    if config.network not in NETWORK_NAMES:
+        raise ToposegError(
+            f"There is no network {config.network!r}.", todo=f"Choose one of {', '.join(NETWORK_NAMES)}."
+        )
+    objects = len(config.objects)
+    told = {"inputs": 1, "outputs": objects} if config.network in PIXEL_WISE else {"objects": objects}
+    settings = settings_from_dict(config.network, {"ndim": config.window.ndim, **told, **config.settings})
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return build(config.network, settings), settings
+
+
+def _write_mean_shape(cases: Sequence[Case], wanted: TrainedObject, place: Path) -> None:
+    from napari_toposeg.formats import write_mask
+    from napari_toposeg.frame import Frame
+    from napari_toposeg.priors import place_in_box, template_mask
+    from napari_toposeg.volume import Volume
+
+    masks, spacings = [], []
+    for case in cases:
+        volume, label_map = read_case(case)
+        assert label_map is not None
+        masks.append(object_mask(label_map, wanted))
+        spacings.append(volume.spacing)
+    mean = mean_shape(masks, spacings, name=MEAN_SHAPE)
+    side = _TEMPLATE_SIDE
+    frame = Frame(np.eye(4), (side,) * mean.ndim)
+    middle = [(side / 8.0, side * 7.0 / 8.0)] * mean.ndim
+    mask = template_mask(mean, place_in_box(replace(mean, keeps_proportions=True), frame, middle), frame)
+    write_mask(mask, Volume.from_stored(mask.astype(np.uint8), np.eye(4)), place)
+
+
+_TEMPLATE_SIDE = 96
+"""Voxels along each side of the file of a mean shape."""
