@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -46,6 +47,12 @@ class Step(Generic[Result]):
 
 
 Steps: TypeAlias = Generator[Step[Result], None, None]
+
+
+def announced(step: Step[Result]) -> Steps[Result]:
+    """One step of a job that has nothing to end early: `Finish` lets it go on to its result."""
+    with suppress(Finish):
+        yield step
 
 
 def last(steps: Steps[Result]) -> Result:

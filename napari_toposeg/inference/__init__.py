@@ -2,36 +2,49 @@
 
 from napari_toposeg.inference.certification import CertifiedMask, certify_mask
 from napari_toposeg.inference.devices import available_devices, choose_device
+from napari_toposeg.inference.pixelwise import logits_on_voxels, pixelwise_logits, segment_by_logits
+from napari_toposeg.inference.prediction import segment_by_network
 from napari_toposeg.inference.refine import refine, refine_network
 from napari_toposeg.inference.refine_settings import RefineSettings
 from napari_toposeg.inference.refine_target import check_target, parse_betti, target_words
 from napari_toposeg.inference.refined import Refined
 from napari_toposeg.inference.saving import save
 from napari_toposeg.inference.segment import segment
-from napari_toposeg.inference.segmentation import Segmentation
+from napari_toposeg.inference.segmentation import Outcome, PixelwiseSegmentation, Segmentation
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site, site_in_box, site_in_image, site_on_mask
+from napari_toposeg.inference.trained import TrainedNetwork, trained_network
 from napari_toposeg.inference.warm_up import warm_up
+from napari_toposeg.inference.window import Window
 
 __all__ = [
     "CertifiedMask",
+    "Outcome",
+    "PixelwiseSegmentation",
     "RefineSettings",
     "Refined",
     "Segmentation",
     "Settings",
     "Site",
+    "TrainedNetwork",
+    "Window",
     "available_devices",
     "certify_mask",
     "check_target",
     "choose_device",
+    "logits_on_voxels",
     "parse_betti",
+    "pixelwise_logits",
     "refine",
     "refine_network",
     "save",
     "segment",
+    "segment_by_logits",
+    "segment_by_network",
     "site_in_box",
     "site_in_image",
     "site_on_mask",
     "target_words",
+    "trained_network",
     "warm_up",
 ]

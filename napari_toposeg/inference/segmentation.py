@@ -1,4 +1,4 @@
-"""What comes out of one volume: a mask, the deformation that made it, its certificate, and where it all came from."""
+"""What comes out of one volume: a mask, what made it, its certificate, and where it all came from."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from napari_toposeg.topology import Certificate
 from napari_toposeg.volume import Volume
 
 
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """A segmented volume.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outcome:
+    """A certified mask of a volume, whatever made it.
 
     Attributes
     ----------
@@ -27,52 +27,96 @@ class Segmentation:
         What was segmented.
     prior : Prior
         The template.
-    placement : Placement
-        Where the template stands after the affine stage.
     box : Box
         The part of the volume, in its canonical voxels, that the mask covers.
     mask : (*box) bool
         The segmented voxels of that part; there are none outside of it.
-    displacement : Displacement
-        The deformation of the placed template on to the organ: the mask is the template at x + u(x).
-    jacobian : JacobianMap
-        Its Jacobian determinant, on the same grid.
-    unfolded : Unfolded or None
-        What the unfolding did; None where nothing folded, or folds were to be left.
     certificate : Certificate
         Betti numbers of prior and mask, folds, repairs.
     settings : Settings
         What was asked for.
     device : str
         Where it was computed.
-    iterations : int
-        How many were done; fewer than asked for where the run was finished early.
-    losses : mapping of str to float
-        Terms of the objective at the end.
     seconds : mapping of str to float
         Time by stage, and "total".
+    networks : tuple of mapping
+        The trained networks that were asked, as `TrainedNetwork.facts` tells of them; empty where none was.
     """
 
     volume: Volume
     prior: Prior
-    placement: Placement
     box: Box
     mask: NDArray[np.bool_]
-    displacement: Displacement
-    jacobian: JacobianMap
-    unfolded: Unfolded | None
     certificate: Certificate
     settings: Settings
     device: str
-    iterations: int
-    losses: Mapping[str, float]
     seconds: Mapping[str, float]
+    networks: tuple[Mapping[str, Any], ...] = ()
 
     def full_mask(self) -> NDArray[np.bool_]:
         """(*volume.shape) bool: the mask on the whole volume's canonical grid."""
         full = np.zeros(self.volume.shape, bool)
         full[box_slices(self.box)] = self.mask
         return full
+
+    def report(self) -> dict[str, Any]:
+        """What happened, ready for JSON (without the input's hash, which needs the file)."""
+        from napari_toposeg import __version__
+
+        fitted = not self.networks
+        return {
+            "version": __version__,
+            "prior": self.prior.name,
+            **self.certificate.as_dict(),
+            "device": self.device,
+            "seed": self.settings.seed,
+            "seconds": dict(self.seconds),
+            "objective": self.settings.objective if fitted else None,
+            "moves": self.settings.moves if fitted else None,
+            "certify": self.settings.certify,
+            "networks": [dict(network) for network in self.networks],
+            "mask_voxels": int(self.mask.sum()),
+            "input": {
+                "path": self.volume.path,
+                "shape": list(self.volume.stored.shape),
+                "spacing": [float(step) for step in np.linalg.norm(self.volume.stored.affine[:3, :3], axis=0)][
+                    : len(self.volume.stored.shape)
+                ],
+            },
+        }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Segmentation(Outcome):
+    """A volume segmented by a deformation of the template.
+
+    Attributes
+    ----------
+    placement : Placement
+        Where the undeformed template stands: after the affine stage of a fit, or as a network is shown it.
+    displacement : Displacement
+        The deformation of the placed template on to the organ: the mask is the template at x + u(x), but for what was
+        repaired, and moved after it.
+    jacobian : JacobianMap
+        Its Jacobian determinant, on the same grid.
+    unfolded : Unfolded or None
+        What the unfolding did; None where nothing folded, or folds were to be left.
+    iterations : int
+        How many were done; fewer than asked for where the run was finished early, and 0 where nothing was fitted.
+    losses : mapping of str to float
+        Terms of the objective at the end.
+    hybrid_voxels : int or None
+        Of a hybrid: how many voxels were flipped after the deformation, towards a pixel-wise network's logits. None:
+        the mask is no hybrid.
+    """
+
+    placement: Placement
+    displacement: Displacement
+    jacobian: JacobianMap
+    unfolded: Unfolded | None
+    iterations: int
+    losses: Mapping[str, float]
+    hybrid_voxels: int | None = None
 
     def field_on_voxels(self) -> tuple[Displacement, NDArray[np.float32]]:
         """The deformation on the image's own voxels, as files have it.
@@ -93,36 +137,29 @@ class Segmentation:
 
     def report(self) -> dict[str, Any]:
         """What happened, ready for JSON (without the input's hash, which needs the file)."""
-        from napari_toposeg import __version__
-
-        certificate = self.certificate
         return {
-            "version": __version__,
-            "prior": self.prior.name,
-            "betti_prior": list(certificate.betti_prior),
-            "betti_mask": list(certificate.betti_mask),
-            "connectivity": certificate.connectivity,
-            "topology_ok": certificate.topology_ok,
-            "folding_voxels": certificate.folding_voxels,
-            "least_jacobian": certificate.least_jacobian,
-            "repaired_voxels": certificate.repaired_voxels,
+            **super().report(),
             "iterations": self.iterations,
             "losses": dict(self.losses),
-            "device": self.device,
-            "seed": self.settings.seed,
-            "seconds": dict(self.seconds),
-            "objective": self.settings.objective,
-            "moves": self.settings.moves,
-            "certify": self.settings.certify,
             "unfolded_cells": 0 if self.unfolded is None else self.unfolded.repaired_cells,
             "unfolding_moved_voxels": 0 if self.unfolded is None else self.unfolded.moved_voxels,
-            "mask_voxels": int(self.mask.sum()),
+            "hybrid_voxels": self.hybrid_voxels,
             "placement": self.placement.matrix.tolist(),
-            "input": {
-                "path": self.volume.path,
-                "shape": list(self.volume.stored.shape),
-                "spacing": [float(step) for step in np.linalg.norm(self.volume.stored.affine[:3, :3], axis=0)][
-                    : len(self.volume.stored.shape)
-                ],
-            },
         }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PixelwiseSegmentation(Outcome):
+    """A volume segmented voxel by voxel: there is no deformation, and nothing is said of folds.
+
+    Attributes
+    ----------
+    start : str
+        What the mask was made from, in words.
+    """
+
+    start: str
+
+    def report(self) -> dict[str, Any]:
+        """What happened, ready for JSON (without the input's hash, which needs the file)."""
+        return {**super().report(), "iterations": 0, "losses": {}, "start": self.start}

@@ -93,5 +93,4 @@ def _around(volume: Volume, placement: Placement, box: Box, margin: float | None
         sides = [(high - low) * step for (low, high), step in zip(box, volume.spacing, strict=True)]
         margin = float(np.mean(sides)) * _MARGIN_SHARE
     region = clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
-    # A box as large as the image says nothing.
-    return Site(placement, region, None if box == volume.frame.box else box)
+    return Site(placement, region, box)

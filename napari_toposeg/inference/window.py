@@ -1,4 +1,4 @@
-"""The window through which a network looks at an image: one grid of a fixed shape, with the template always alike in it."""
+"""The window through which a network looks at an image: a fixed grid, with the template always alike in it."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def window_frame(window: Window, frame: Frame, box: Box | None) -> Frame:
         step = (sides + 2.0 * around) / shape
     to_index = np.eye(4)
     to_index[range(frame.ndim), range(frame.ndim)] = step
-    # Voxel k of the window reaches from start + k * step to start + (k + 1) * step, between faces of the image's voxels.
+    # Voxel k of the window reaches from start + k * step to start + (k + 1) * step, counted in faces of the image's.
     to_index[: frame.ndim, 3] = start + step / 2.0 - 0.5
     return Frame(frame.affine @ to_index, window.shape)
 

@@ -29,6 +29,7 @@ def save(path: Path) -> Card:
         network="unet",
         settings=settings,
         priors=(TrainedPrior("annulus", (1, 1)),),
+        window=Window((16, 16)),
         spacing=(1.0, 1.0),
         data="rings",
         licence="CC0",

@@ -132,7 +132,7 @@ def test_a_topology_that_is_not_the_priors_is_exit_code_1_and_still_written(
 ) -> None:
     from dataclasses import replace
 
-    module = sys.modules["napari_toposeg.inference.segment"]  # the package's name of this name is the function
+    module = sys.modules["napari_toposeg.inference.finishing"]  # the package's name of this name is the function
     right = module.certify
 
     def wrong(mask, prior, **more):

@@ -1,0 +1,238 @@
+"""One volume in, one certified mask out, by a network that was trained to deform the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_toposeg.deformation import Displacement, border_window
+from napari_toposeg.errors import ToposegError
+from napari_toposeg.frame import Box, Frame, clip_box
+from napari_toposeg.inference.devices import choose_device
+from napari_toposeg.inference.finishing import field_grid, finished
+from napari_toposeg.inference.fit import Fitted
+from napari_toposeg.inference.grids import WINDOW
+from napari_toposeg.inference.hybrid import snapped_on_to_logits
+from napari_toposeg.inference.pixelwise import check_pixelwise, pixelwise_logits
+from napari_toposeg.inference.segmentation import Segmentation
+from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.site import Site
+from napari_toposeg.inference.stopwatch import Stopwatch
+from napari_toposeg.inference.trained import TrainedNetwork
+from napari_toposeg.inference.window import shown_image, shown_template, window_frame, window_placement
+from napari_toposeg.priors import Prior
+from napari_toposeg.steps import Step, Steps, announced
+from napari_toposeg.topology import certify
+from napari_toposeg.volume import Volume, check_finite
+
+_STILL = 1e-3
+"""Voxels of the window: a displacement that is nowhere larger on its border is the identity there. A network with a
+border leaves at most what rounding leaves, about 1e-6."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a network says of several templates, before anything is repaired.
+
+    Attributes
+    ----------
+    fitted : tuple of Fitted
+        One by template, on the window's grid; the identity on its border.
+    fields : tuple of Displacement
+        The same on the image's own voxels; the identity beyond the window.
+    region : Box
+        The image's voxels that the window touches.
+    """
+
+    fitted: tuple[Fitted, ...]
+    fields: tuple[Displacement, ...]
+    region: Box
+
+
+def segment_by_network(
+    volume: Volume,
+    prior: Prior,
+    site: Site,
+    trained: TrainedNetwork,
+    settings: Settings | None = None,
+    *,
+    hybrid: TrainedNetwork | None = None,
+) -> Steps[Segmentation]:
+    """Segment one volume by a trained deformation network, repair folds, make the mask, certify it.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image.
+    prior : Prior
+        The template; it should be the one that the network was trained with.
+    site : Site
+        Its `within` box says where the organ is. Its placement is used only where the template does not keep its
+        topology as the network is shown it.
+    trained : TrainedNetwork
+        A deformation network of one object.
+    settings : Settings, optional
+        `device` and `certify` matter; nothing is fitted, and nothing is random.
+    hybrid : TrainedNetwork, optional
+        A pixel-wise network of one object, towards whose logits the mask is carried in the end, by simple points alone.
+        The two need not see the image through the same window.
+
+    Yields
+    ------
+    Step[Segmentation]
+        Stages prepare, predict, unfold and certify; the last carries the result. There is nothing to end early:
+        `Finish` goes on to the result.
+
+    Raises
+    ------
+    ToposegError
+        If the window wants a box and the site has none, the dimensions or the number of objects differ, what is seen is
+        not finite or of one single intensity, the template has too few voxels there to keep its topology, a network
+        answers with values that are not finite, or the device does not exist.
+
+    Notes
+    -----
+    What a network says is brought from its window to the image's own voxels; that field is tested, unfolded, kept and
+    saved. A displacement that is not the identity on its window's border (a preset without a border) is first
+    multiplied by a window that rises from 0 over 4 voxels: without it a positive Jacobian would promise nothing.
+    """
+    settings = settings or Settings()
+    watch = Stopwatch()
+    total = 4
+    device = choose_device(settings.device, ndim=volume.ndim)
+    check_deforms(trained, 1)
+    if hybrid is not None:
+        check_pixelwise(hybrid, 1)
+    shown = look(volume, (prior,), site, trained)
+    watch.lap("prepare")
+    yield from announced(Step("prepare", 1, total))
+    predicted = predict(volume, shown, trained, device)
+    logits = None if hybrid is None else pixelwise_logits(volume, site, hybrid, device)
+    watch.lap("predict")
+    yield from announced(Step("predict", 2, total))
+    (fitted,), (field,) = predicted.fitted, predicted.fields
+    yield from announced(Step("unfold", 3, total))
+    found = finished(volume, prior, site.placement, fitted, field, predicted.region, settings.certify, watch)
+    networks = [trained.facts()]
+    mask, box, certificate, flipped = found.mask, found.box, found.certificate, None
+    if hybrid is not None and logits is not None:
+        values, frame = logits
+        mask, box, flipped = snapped_on_to_logits(volume, mask, box, values[0], frame)
+        certificate = certify(
+            mask,
+            prior.betti,
+            folding_voxels=certificate.folding_voxels,
+            least_jacobian=certificate.least_jacobian,
+            repaired_voxels=certificate.repaired_voxels,
+        )
+        networks.append(hybrid.facts())
+        watch.lap("hybrid")
+        if settings.certify == "strict" and not certificate.topology_ok:
+            raise RuntimeError(f"The snap changed the topology: {certificate.sentence}")
+    result = Segmentation(
+        volume=volume,
+        prior=prior,
+        box=box,
+        mask=mask,
+        certificate=certificate,
+        settings=settings,
+        device=str(device),
+        seconds=watch.total(),
+        networks=tuple(networks),
+        placement=found.placement,
+        displacement=found.displacement,
+        jacobian=found.jacobian,
+        unfolded=found.unfolded,
+        iterations=0,
+        losses={},
+        hybrid_voxels=flipped,
+    )
+    yield Step("certify", total, total, result=result)
+
+
+def check_deforms(trained: TrainedNetwork, objects: int) -> None:
+    """Refuse a network that does not deform so many templates."""
+    if not trained.deforms:
+        raise ToposegError(
+            f"The network {trained.facts()['name']!r} answers with logits, and deforms nothing.",
+            todo="Give the weights of a network that deforms a template, such as mltpsn.",
+        )
+    wanted = int(trained.network.objects)  # type: ignore[arg-type]  # nn.Module types all attributes as modules
+    if wanted != objects:
+        raise ToposegError(
+            f"The network deforms {wanted} template(s), and {objects} prior(s) are given.",
+            todo="Give one prior for each of its objects.",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a network is shown: the window, the image in it, the templates (1, q, *window), and where they stand."""
+
+    frame: Frame
+    region: Box
+    image: Tensor
+    templates: Tensor
+    placed: tuple[Fitted, ...]
+
+
+def look(volume: Volume, priors: Sequence[Prior], site: Site, trained: TrainedNetwork) -> Shown:
+    """Look at an image through a network's window. Errors are those of `segment_by_network`."""
+    for prior in priors:
+        if prior.ndim != volume.ndim:
+            raise ToposegError(
+                f"The prior {prior.name!r} is {prior.ndim}-D and the image {volume.ndim}-D.",
+                todo=f"Choose a {volume.ndim}-D prior; `toposeg priors` lists them.",
+            )
+    frame = window_frame(trained.window, volume.frame, site.within)
+    region = clip_box(_lattice_box(frame, volume.frame), volume.shape)
+    check_finite(volume, region)
+    placements = [window_placement(trained.window, prior, frame) for prior in priors]
+    still = torch.zeros(1, volume.ndim, *frame.shape)
+    return Shown(
+        frame,
+        region,
+        shown_image(volume, frame),
+        torch.cat([shown_template(one, at, frame) for one, at in zip(priors, placements, strict=True)], dim=1),
+        tuple(Fitted(placement, still, frame) for placement in placements),
+    )
+
+
+def predict(volume: Volume, shown: Shown, trained: TrainedNetwork, device: torch.device) -> Predicted:
+    """Ask a deformation network, and bring its answer to the image's own voxels."""
+    answer = trained.deformed(shown.image, shown.templates, device)
+    fitted = [
+        replace(placed, displacement=_held(answer.of_object(number).float().cpu()))
+        for number, placed in enumerate(shown.placed)
+    ]
+    kept = field_grid(volume.frame.crop(_lattice_box(shown.frame, volume.frame)))
+    fields = [Displacement(one.displacement[0].numpy(), shown.frame).resampled(kept) for one in fitted]
+    return Predicted(tuple(fitted), tuple(fields), shown.region)
+
+
+def _held(displacement: Tensor) -> Tensor:
+    """A displacement (1, ndim, *grid) that is the identity on the border of its grid."""
+    border = max(
+        float(displacement.select(axis, end).abs().max()) for axis in range(2, displacement.ndim) for end in (0, -1)
+    )
+    # What is made in inference mode may not be changed or learned from: a product and a copy may.
+    if border <= _STILL:
+        return displacement.clone()
+    return displacement * border_window(displacement.shape[2:], WINDOW)
+
+
+def _lattice_box(window: Frame, frame: Frame) -> Box:
+    """The box of a grid's voxels, one beyond a window's outermost ones on each side; the axes of the two are the same.
+
+    There the deformation is the identity exactly. It may reach beyond the image.
+    """
+    matrix = window.index_in(frame)
+    ends = [
+        sorted(float(matrix[axis, axis] * at + matrix[axis, 3]) for at in (0, size - 1))
+        for axis, size in enumerate(window.shape)
+    ]
+    return tuple((int(np.floor(low)) - 1, int(np.ceil(high)) + 2) for low, high in ends)
