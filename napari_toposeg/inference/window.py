@@ -43,6 +43,9 @@ class Window:
         "centre" and "image" only: which share of the window's sides the template takes up. In a box it fills the box.
     axis : {"x", "y", "z"}
         What a ring, tube or cylinder turns about.
+    places : tuple of (ndim,) tuples of (float, float)
+        Of several objects only: where each one's template lies, from where to where along each axis, as shares of the
+        window's sides. Empty: every template lies in the middle.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Window:
     spacing: tuple[float, ...] = ()
     template: float = 0.5
     axis: str = "z"
+    places: tuple[tuple[tuple[float, float], ...], ...] = ()
 
     def __post_init__(self) -> None:
         axis_number(self.axis)
@@ -71,6 +75,11 @@ class Window:
             wrong = f"its spacing is {self.spacing}, not {ndim} lengths in mm above 0"
         elif not 0.0 < self.template <= 1.0:
             wrong = f"its template takes up {self.template:g} of it, not a share from 0 to 1"
+        elif any(
+            len(place) != ndim or not all(len(side) == 2 and 0.0 <= side[0] < side[1] <= 1.0 for side in place)
+            for place in self.places
+        ):
+            wrong = f"a place in it is not {ndim} pairs of ascending shares from 0 to 1"
         if wrong:
             raise ToposegError("The window makes no sense.", why=f"{wrong[0].upper()}{wrong[1:]}.")
 
@@ -131,7 +140,7 @@ def window_frame(window: Window, frame: Frame, box: Box | None) -> Frame:
     return Frame(frame.affine @ to_index, window.shape)
 
 
-def window_placement(window: Window, prior: Prior, frame: Frame) -> Placement:
+def window_placement(window: Window, prior: Prior, frame: Frame, number: int = 0) -> Placement:
     """Where the template stands in a window: at the same voxels of every one.
 
     Parameters
@@ -142,13 +151,17 @@ def window_placement(window: Window, prior: Prior, frame: Frame) -> Placement:
         Of as many dimensions.
     frame : Frame
         As `window_frame` gives it.
+    number : int
+        Which of several objects it is.
     """
     share = 1.0 / (1.0 + 2.0 * window.margin) if window.around == "box" else window.template
-    middle = [((1.0 - share) / 2.0 * size, (1.0 + share) / 2.0 * size) for size in window.shape]
+    shares = window.places[number] if window.places else (((1.0 - share) / 2.0, (1.0 + share) / 2.0),) * window.ndim
+    box = [(low * size, high * size) for (low, high), size in zip(shares, window.shape, strict=True)]
     # In a box a ball becomes an ellipsoid: the network sees every box as the same one.
-    fitting = replace(prior, keeps_proportions=False) if window.around == "box" else prior
+    fills = window.around == "box" or window.places
+    fitting = replace(prior, keeps_proportions=False) if fills else prior
     # Proportions are kept in voxels: in mm, windows of other spacings would show the template at other voxels.
-    in_voxels = place_in_box(fitting, Frame(np.eye(4), window.shape), middle, axis=window.axis)
+    in_voxels = place_in_box(fitting, Frame(np.eye(4), window.shape), box, axis=window.axis)
     return Placement(frame.affine @ in_voxels.matrix)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,14 +131,15 @@ def test_a_topology_that_is_not_the_priors_is_exit_code_1_and_still_written(
 ) -> None:
     from dataclasses import replace
 
-    module = sys.modules["napari_toposeg.inference.finishing"]  # the package's name of this name is the function
-    right = module.certify
+    from napari_toposeg.inference import finishing
+
+    right = finishing.certify
 
     def wrong(mask, prior, **more):
         certificate = right(mask, prior, **more)
         return replace(certificate, betti_mask=(2, 1))
 
-    monkeypatch.setattr(module, "certify", wrong)
+    monkeypatch.setattr(finishing, "certify", wrong)
     words = ["segment", ring.image, "-o", tmp_path / "mask.nii.gz", "--prior", "annulus", "--iterations", 10]
     words += ["--roi-from", ring.label]
     report = toposeg(*words, "--certify", "report")
@@ -217,7 +217,7 @@ def test_fields_held_on_a_coarser_grid_are_written_on_the_images_own(
     toposeg: Callable, solid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outputs: Path
 ) -> None:
     # As for a region of more than 12 million voxels.
-    monkeypatch.setattr(sys.modules["napari_toposeg.inference.segment"], "FIELD_VOXELS", 8_000)
+    monkeypatch.setattr("napari_toposeg.inference.finishing.FIELD_VOXELS", 8_000)
     words = ["--prior", "ellipsoid", "--roi-from", f"{solid.label}:1", "--iterations", "60"]
     words += ["--field", tmp_path / "field.nii.gz", "--jacobian", tmp_path / "jacobian.nii.gz"]
     assert toposeg("segment", solid.image, "-o", tmp_path / "mask.nii.gz", *words).code == 0

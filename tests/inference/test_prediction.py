@@ -216,6 +216,7 @@ def test_the_report_tells_the_network_and_not_what_was_not_done(flat) -> None:
                 "spacing": [],
                 "template": 0.5,
                 "axis": "z",
+                "places": [],
             },
         }
     ]

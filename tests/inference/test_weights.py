@@ -58,12 +58,12 @@ def make(name: str = "tpsn", ndim: int = 2, seed: int = 0) -> tuple[nn.Module, C
     with torch.no_grad():
         for tensor in network.parameters():
             tensor.copy_(0.1 * torch.randn(tensor.shape, generator=generator))
+    objects = getattr(settings, "objects", 1)
     card = Card(
         network=name,
         settings=settings,
-        priors=(TrainedPrior("disk" if ndim == 2 else "ball", (1,) + (0,) * (ndim - 1)),)
-        * getattr(settings, "objects", 1),
-        window=Window((16,) * ndim, around="centre", spacing=(1.5,) * ndim, template=0.6),
+        priors=(TrainedPrior("disk" if ndim == 2 else "ball", (1,) + (0,) * (ndim - 1)),) * objects,
+        window=Window((16,) * ndim, around="centre", spacing=(1.5,) * ndim, places=(((0.25, 0.75),) * ndim,) * objects),
         spacing=(1.5,) * ndim,
         data="phantoms",
         licence="CC0",
@@ -272,7 +272,7 @@ def test_another_networks_card_is_refused_before_anything_is_written(tmp_path: P
         ({"window": "all"}, "'window'"),
         ({"window": window(colour="red")}, "'colour'"),
         ({"window": {}}, "'shape'"),
-        ({"window": window(shape=[16, 16, 16], spacing=[])}, "3-D"),
+        ({"window": window(shape=[16, 16, 16], spacing=[], places=[])}, "3-D"),
         ({"window": window(shape=[16, 16.0])}, "whole numbers"),
         ({"window": window(shape=[16, 4])}, "at least 8"),
         ({"window": window(around="corner")}, "'corner'"),
@@ -282,6 +282,11 @@ def test_another_networks_card_is_refused_before_anything_is_written(tmp_path: P
         ({"window": window(spacing=["1", "1"])}, "numbers"),
         ({"window": window(margin=True)}, "margin"),
         ({"window": window(template=1.5)}, "template"),
+        ({"window": window(places=[[[0.1, 0.4], [0.2, 0.5]]] * 2)}, "2 places for 1 prior(s)"),
+        ({"window": window(places=[[[0.4, 0.1], [0.2, 0.5]]])}, "ascending shares"),
+        ({"window": window(places=[[[0.1, 0.4]]])}, "2 pairs"),
+        ({"window": window(places=[[0.1, 0.4]])}, "lists of pairs"),
+        ({"window": window(places=0.5)}, "lists of pairs"),
         ({"spacing": [1.0]}, "'spacing'"),
         ({"spacing": [1.0, -1.0]}, "'spacing'"),
         ({"spacing": ["1", "1"]}, "'spacing'"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import Frame
+from napari_toposeg.frame import Frame, box_of
 from napari_toposeg.inference.window import Window, shown_image, shown_template, window_frame, window_placement
 from napari_toposeg.priors import find_prior
 from napari_toposeg.volume import Volume
@@ -113,6 +113,18 @@ def test_the_template_is_shown_alike_in_every_image(around, name) -> None:
     assert torch.allclose(*shown, atol=1e-4)
 
 
+def test_each_of_several_templates_fills_its_own_place() -> None:
+    places = (((0.25, 0.5), (0.25, 1.0)), ((0.5, 1.0), (0.0, 0.5)))
+    window = Window((16, 32), around="image", places=places)
+    image = volume((50, 40), (0.7, 1.3), codes="LP")
+    frame = window_frame(window, image.frame, None)
+    for number, place in enumerate(places):
+        placement = window_placement(window, find_prior("disk"), frame, number)
+        inside = shown_template(find_prior("disk"), placement, frame)[0, 0] > 0.5
+        box = [(round(low * size), round(high * size)) for (low, high), size in zip(place, (16, 32), strict=True)]
+        assert box_of(inside.numpy()) == tuple(box)
+
+
 def test_an_image_and_its_stored_mirror_image_look_the_same() -> None:
     # The same patient, stored once from left to right and once from right to left.
     voxels = np.random.default_rng(0).normal(size=(20, 18, 14)).astype(np.float32)
@@ -151,6 +163,9 @@ def test_what_is_shown_has_mean_0_and_deviation_1_and_repeats_the_border_beyond_
         ({"template": 0.0}, "share from 0 to 1"),
         ({"template": 1.1}, "share from 0 to 1"),
         ({"axis": "w"}, "no axis 'w'"),
+        ({"places": (((0.1, 0.5),),)}, "2 pairs"),
+        ({"places": (((0.1, 0.5), (0.5, 0.5)),)}, "ascending"),
+        ({"places": (((0.1, 0.5), (0.5, 1.5)),)}, "from 0 to 1"),
     ],
 )
 def test_a_window_that_makes_no_sense_is_refused(changes, said) -> None:

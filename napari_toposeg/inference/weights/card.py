@@ -103,6 +103,8 @@ class Card:
         objects = getattr(self.settings, "objects", None)
         if objects is not None and len(self.priors) != objects:
             raise _wrong("priors", f"they are {len(self.priors)}, and the network has {objects} object(s)")
+        if self.window.places and len(self.window.places) != len(self.priors):
+            raise _wrong("window", f"it has {len(self.window.places)} places for {len(self.priors)} prior(s)")
         try:
             date.fromisoformat(self.date)
         except ValueError as error:
@@ -219,7 +221,8 @@ _KEYS: dict[str, tuple[type, str]] = {
 
 def window_to_dict(window: Window) -> dict[str, Any]:
     """A window as plain values that JSON can hold."""
-    return {**asdict(window), "shape": list(window.shape), "spacing": list(window.spacing)}
+    places = [[list(side) for side in place] for place in window.places]
+    return {**asdict(window), "shape": list(window.shape), "spacing": list(window.spacing), "places": places}
 
 
 def _window(facts: Any) -> Window:
@@ -235,7 +238,12 @@ def _window(facts: Any) -> Window:
         raise _wrong("window", "its margin or its template is not a number")
     numbers = {key: float(values[key]) for key in ("margin", "template")}
     try:
-        return Window(**{**values, **numbers, "shape": tuple(shape), "spacing": tuple(map(float, spacing))})
+        places = tuple(tuple((float(low), float(high)) for low, high in place) for place in values["places"])
+    except (TypeError, ValueError) as error:
+        raise _wrong("window", "its places are not lists of pairs of numbers") from error
+    lists = {"shape": tuple(shape), "spacing": tuple(map(float, spacing)), "places": places}
+    try:
+        return Window(**{**values, **numbers, **lists})
     except ToposegError as error:
         raise _wrong("window", error.why.removesuffix(".") or error.what.removesuffix(".")) from error
 
