@@ -96,6 +96,9 @@ class LossWeights:
         Of the mean squared gradient of each level: TEDS-Net's and VoxelMorph's term.
     cross_entropy : float
         Of the binary cross entropy beside the Dice loss, for networks that answer with logits.
+    projected_pooling : float
+        Of the projected pooling loss (Fu et al.) beside the Dice loss, for networks that answer with logits. They
+        train with it at a tenth of the learning rate, from weights that were trained without (`start`).
     topology : float
         Of the persistent homology loss on unlabelled images (Clough et al., Eq. 6).
     chan_vese : float
@@ -106,6 +109,7 @@ class LossWeights:
     laplacian: float = 0.01
     gradient: float = 0.0
     cross_entropy: float = 1.0
+    projected_pooling: float = 0.0
     topology: float = 0.2
     chan_vese: float = 1.0
 
@@ -151,6 +155,8 @@ class TrainingConfig:
         How the network sees an image.
     settings : mapping
         Of the network, what differs from its defaults. Dimensions, objects and channels need not be said.
+    start : str
+        Weights to begin with, a file or a name: of the same network and settings. Empty: random ones.
     mode : {"supervised", "unsupervised", "semi-supervised"}
         Dice against labels; Chan-Vese without any; or the two in turn, batch by batch.
     unlabelled_loss : {"topology", "chan-vese"}
@@ -180,6 +186,7 @@ class TrainingConfig:
     network: str
     window: Window
     settings: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
     mode: Mode = "supervised"
     unlabelled_loss: UnlabelledLoss = "topology"
     fill_first: float = 0.0
@@ -286,7 +293,9 @@ def with_whole_paths(config: TrainingConfig, folder: Path) -> TrainingConfig:
         else one
         for one in config.objects
     )
-    return replace(config, data=replace(config.data, **places), objects=objects)
+    # Not a name of known weights, but a file.
+    start = str(folder / config.start) if config.start and (folder / config.start).exists() else config.start
+    return replace(config, data=replace(config.data, **places), objects=objects, start=start)
 
 
 def write_config(config: TrainingConfig, path: str | os.PathLike[str]) -> None:

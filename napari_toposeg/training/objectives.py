@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from napari_toposeg.losses import (
     PersistenceLoss,
+    ProjectedPoolingLoss,
     chan_vese,
     gradient_magnitude,
     laplacian_magnitude,
@@ -93,6 +94,10 @@ def pixel_wise_terms(
     if weights.cross_entropy:
         entropies = [binary_cross_entropy_with_logits(logits, label) for logits in passes]
         terms["cross entropy"] = weights.cross_entropy * torch.stack(entropies).mean()
+    if weights.projected_pooling:
+        pooling = ProjectedPoolingLoss()
+        pooled = [pooling(torch.sigmoid(logits), label) for logits in passes]
+        terms["projected pooling"] = weights.projected_pooling * torch.stack(pooled).mean()
     return terms
 
 

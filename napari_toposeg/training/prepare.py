@@ -13,6 +13,7 @@ from torch import nn
 from napari_toposeg.data import Case, Split, cases_of, draw_split, find_cases, read_case, read_split
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import read_prior
+from napari_toposeg.inference.weights import load_weights
 from napari_toposeg.networks import NETWORK_NAMES, NetworkSettings, build, settings_from_dict
 from napari_toposeg.priors import Prior, mean_shape
 from napari_toposeg.training.config import MEAN_SHAPE, PIXEL_WISE, TrainedObject, TrainingConfig
@@ -155,12 +156,12 @@ def find_priors(config: TrainingConfig, divided: Divided, template: Path) -> tup
 
 
 def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
-    """The network with its first weights, drawn by the seed.
+    """The network with its first weights: drawn by the seed, or those that the config starts from.
 
     Raises
     ------
     ToposegError
-        If there is no network of that name, or its settings make no sense.
+        If there is no network of that name, its settings make no sense, or the weights to start from are another's.
     """
     if config.network not in NETWORK_NAMES:
         raise ToposegError(
@@ -169,6 +170,15 @@ def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
     objects = len(config.objects)
     told = {"inputs": 1, "outputs": objects} if config.network in PIXEL_WISE else {"objects": objects}
     settings = settings_from_dict(config.network, {"ndim": config.window.ndim, **told, **config.settings})
+    if config.start:
+        started, card = load_weights(config.start)
+        if (card.network, card.settings) != (config.network, settings):
+            raise ToposegError(
+                f"The training cannot start from {config.start}.",
+                why=f"These weights are of a {card.network} with {card.settings}.",
+                todo="Say the same network and settings.",
+            )
+        return started, settings
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         return build(config.network, settings), settings

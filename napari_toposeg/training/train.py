@@ -296,6 +296,7 @@ def _told(config: TrainingConfig) -> dict[str, Any]:
     told = config_to_dict(config)
     for name in ("images", "labels", "unlabelled", "split"):
         del told["data"][name]
+    told["start"] = Path(config.start).stem
     return told
 
 
