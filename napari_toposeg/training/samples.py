@@ -141,6 +141,11 @@ class Batches(Sampler[list[Key]]):
         self._seed = seed
         self._epoch = 0
 
+    @property
+    def sampler(self) -> Batches:
+        """Itself: Lightning tells the epoch to a batch sampler's sampler only, never to the batch sampler."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Draw this epoch's order; Lightning calls it."""
         self._epoch = epoch
