@@ -21,7 +21,7 @@ from napari_toposeg.formats.paths import (
 from napari_toposeg.formats.pictures import picture_volume, read_picture, write_picture
 from napari_toposeg.formats.report import complete_report, report_text, write_report
 from napari_toposeg.formats.templates import read_prior
-from napari_toposeg.formats.volumes import WRITTEN_ENDINGS, read_volume, write_image, write_mask
+from napari_toposeg.formats.volumes import WRITTEN_ENDINGS, read_volume, write_image, write_labels, write_mask
 from napari_toposeg.volume import check_finite
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "write_displacement",
     "write_image",
     "write_jacobian",
+    "write_labels",
     "write_map",
     "write_mask",
     "write_nifti_image",

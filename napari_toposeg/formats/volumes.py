@@ -99,6 +99,30 @@ def write_mask(mask: NDArray[Any], volume: Volume, path: str | os.PathLike[str])
         write_nifti_mask(mask, volume, path)
 
 
+def write_labels(labels: NDArray[np.uint8], volume: Volume, path: str | os.PathLike[str]) -> None:
+    """Write a label map on the grid of its image's file, its numbers as they are.
+
+    Parameters
+    ----------
+    labels : (*volume.shape) uint8 array
+        On the canonical grid.
+    volume : Volume
+        The image.
+    path : path
+        .nii, .nii.gz, .png or .tif; appears whole or not at all.
+
+    Raises
+    ------
+    ToposegError
+        If the kind is not known, cannot hold the labels, or cannot be written.
+    """
+    if split_ending(path)[1] in PICTURE_ENDINGS:
+        write_picture(labels, path)
+    else:
+        _check_written(path)
+        write_nifti_mask(labels, volume, path)
+
+
 def _check_written(path: str | os.PathLike[str]) -> None:
     if split_ending(path)[1] not in WRITTEN_ENDINGS:
         raise unknown_ending(path, WRITTEN_ENDINGS)

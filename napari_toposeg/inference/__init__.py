@@ -2,6 +2,8 @@
 
 from napari_toposeg.inference.certification import CertifiedMask, certify_mask
 from napari_toposeg.inference.devices import available_devices, choose_device
+from napari_toposeg.inference.multiple import MultiSegmentation, segment_objects
+from napari_toposeg.inference.objects import Resolved, resolve_overlaps
 from napari_toposeg.inference.pixelwise import logits_on_voxels, pixelwise_logits, segment_by_logits
 from napari_toposeg.inference.prediction import segment_by_network
 from napari_toposeg.inference.refine import refine, refine_network
@@ -19,10 +21,12 @@ from napari_toposeg.inference.window import Window
 
 __all__ = [
     "CertifiedMask",
+    "MultiSegmentation",
     "Outcome",
     "PixelwiseSegmentation",
     "RefineSettings",
     "Refined",
+    "Resolved",
     "Segmentation",
     "Settings",
     "Site",
@@ -37,10 +41,12 @@ __all__ = [
     "pixelwise_logits",
     "refine",
     "refine_network",
+    "resolve_overlaps",
     "save",
     "segment",
     "segment_by_logits",
     "segment_by_network",
+    "segment_objects",
     "site_in_box",
     "site_in_image",
     "site_on_mask",

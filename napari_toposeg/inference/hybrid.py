@@ -50,15 +50,15 @@ def snapped_on_to_logits(
         for (low, high), (other_low, other_high) in zip(box, seen, strict=True)
     )
     start = np.zeros([high - low for low, high in whole], bool)
-    start[_part(box, whole)] = mask
+    start[part_of(box, whole)] = mask
     target = np.zeros(start.shape, np.float32)
-    target[_part(seen, whole)] = values
+    target[part_of(seen, whole)] = values
     allowed = np.zeros_like(start)
-    allowed[_part(seen, whole)] = True
+    allowed[part_of(seen, whole)] = True
     snapped = snap(start, target, allowed=allowed)
     return snapped, whole, int(np.count_nonzero(snapped != start))
 
 
-def _part(box: Box, whole: Box) -> tuple[slice, ...]:
+def part_of(box: Box, whole: Box) -> tuple[slice, ...]:
     """Where a box lies in an array of another one that holds it."""
     return tuple(slice(low - start, high - start) for (low, high), (start, _) in zip(box, whole, strict=True))

@@ -17,7 +17,7 @@ from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
 from napari_toposeg.inference.window import shown_image, window_frame
-from napari_toposeg.priors import Prior, template_mask
+from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Step, Steps, announced
 from napari_toposeg.topology import Certificate, certify, correct, snap
 from napari_toposeg.volume import Volume, check_finite
@@ -137,7 +137,7 @@ def segment_by_logits(
     (values,), box = logits_on_voxels(logits, frame, volume)
     watch.lap("predict")
     yield from announced(Step("predict", 2, 3))
-    mask, certificate, start = certified_logits(volume, prior, site, values, box, settings.certify)
+    mask, certificate, start = certified_logits(volume, prior, site.placement, values, box, settings.certify)
     watch.lap("certify")
     result = PixelwiseSegmentation(
         volume=volume,
@@ -155,16 +155,34 @@ def segment_by_logits(
 
 
 def certified_logits(
-    volume: Volume, prior: Prior, site: Site, values: NDArray[np.float32], box: Box, how: Certify
+    volume: Volume, prior: Prior, placement: Placement, values: NDArray[np.float32], box: Box, how: Certify
 ) -> tuple[NDArray[np.bool_], Certificate, str]:
-    """The mask (*box) of positive logits, its certificate, and what it was made from.
+    """The mask of positive logits, with its topology made right where that is asked for.
 
-    Other parameters, errors and warnings are those of `segment_by_logits`.
+    Parameters
+    ----------
+    volume, prior
+        The image, and whose topology the mask should have.
+    placement : Placement
+        Where the template stands if all else fails.
+    values : (*box) float32
+        Logits on the image's voxels.
+    box : Box
+        Which voxels these are.
+    how : {"strict", "report", "off"}
+        As in `Settings`.
+
+    Returns
+    -------
+    mask : (*box) bool
+    certificate : Certificate
+    start : str
+        What the mask was made from, in words.
     """
     plain = values > 0
     mask, start = plain, "the logits as they are"
     if how == "strict" and not certify(plain, prior.betti).topology_ok:
-        mask, start = _corrected(volume, prior, site, values, box)
+        mask, start = _corrected(volume, prior, placement, values, box)
     certificate = certify(
         mask,
         prior.betti,
@@ -178,7 +196,7 @@ def certified_logits(
 
 
 def _corrected(
-    volume: Volume, prior: Prior, site: Site, values: NDArray[np.float32], box: Box
+    volume: Volume, prior: Prior, placement: Placement, values: NDArray[np.float32], box: Box
 ) -> tuple[NDArray[np.bool_], str]:
     spacing = tuple(float(step) for step in volume.spacing)
     found = correct(values > 0, prior.betti, spacing=spacing)
@@ -190,5 +208,5 @@ def _corrected(
         ToposegWarning,
         stacklevel=2,
     )
-    template = template_mask(prior, site.placement, volume.frame.crop(box))
+    template = template_mask(prior, placement, volume.frame.crop(box))
     return snap(template, values), "the template as it was placed"

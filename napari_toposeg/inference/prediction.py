@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_toposeg.deformation import Displacement, border_window
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, Frame, clip_box
 from napari_toposeg.inference.devices import choose_device
-from napari_toposeg.inference.finishing import field_grid, finished
+from napari_toposeg.inference.finishing import Finished, field_grid, finished
 from napari_toposeg.inference.fit import Fitted
 from napari_toposeg.inference.grids import WINDOW
 from napari_toposeg.inference.hybrid import snapped_on_to_logits
@@ -117,41 +119,58 @@ def segment_by_network(
     (fitted,), (field,) = predicted.fitted, predicted.fields
     yield from announced(Step("unfold", 3, total))
     found = finished(volume, prior, site.placement, fitted, field, predicted.region, settings.certify, watch)
-    networks = [trained.facts()]
-    mask, box, certificate, flipped = found.mask, found.box, found.certificate, None
+    result = segmentation_of(volume, prior, found, settings, device, (trained.facts(),), watch.total())
     if hybrid is not None and logits is not None:
-        values, frame = logits
-        mask, box, flipped = snapped_on_to_logits(volume, mask, box, values[0], frame)
-        certificate = certify(
-            mask,
-            prior.betti,
-            folding_voxels=certificate.folding_voxels,
-            least_jacobian=certificate.least_jacobian,
-            repaired_voxels=certificate.repaired_voxels,
-        )
-        networks.append(hybrid.facts())
+        result = _hybrid(result, *logits, hybrid)
         watch.lap("hybrid")
-        if settings.certify == "strict" and not certificate.topology_ok:
-            raise RuntimeError(f"The snap changed the topology: {certificate.sentence}")
-    result = Segmentation(
+        result = replace(result, seconds=watch.total())
+    yield Step("certify", total, total, result=result)
+
+
+def segmentation_of(
+    volume: Volume,
+    prior: Prior,
+    found: Finished,
+    settings: Settings,
+    device: torch.device,
+    networks: tuple[Mapping[str, Any], ...],
+    seconds: Mapping[str, float],
+) -> Segmentation:
+    """What was finished of a network's deformation, as a result."""
+    return Segmentation(
         volume=volume,
         prior=prior,
-        box=box,
-        mask=mask,
-        certificate=certificate,
+        box=found.box,
+        mask=found.mask,
+        certificate=found.certificate,
         settings=settings,
         device=str(device),
-        seconds=watch.total(),
-        networks=tuple(networks),
+        seconds=seconds,
+        networks=networks,
         placement=found.placement,
         displacement=found.displacement,
         jacobian=found.jacobian,
         unfolded=found.unfolded,
         iterations=0,
         losses={},
-        hybrid_voxels=flipped,
     )
-    yield Step("certify", total, total, result=result)
+
+
+def _hybrid(plain: Segmentation, logits: NDArray[np.float32], frame: Frame, pixelwise: TrainedNetwork) -> Segmentation:
+    """A segmentation whose mask was carried on to logits (1, *window); the deformation stays what it was."""
+    before = plain.certificate
+    mask, box, flipped = snapped_on_to_logits(plain.volume, plain.mask, plain.box, logits[0], frame)
+    certificate = certify(
+        mask,
+        plain.prior.betti,
+        folding_voxels=before.folding_voxels,
+        least_jacobian=before.least_jacobian,
+        repaired_voxels=before.repaired_voxels,
+    )
+    if certificate.betti_mask != before.betti_mask:
+        raise RuntimeError(f"The snap changed the topology: {certificate.sentence}")
+    networks = (*plain.networks, pixelwise.facts())
+    return replace(plain, mask=mask, box=box, certificate=certificate, networks=networks, hybrid_voxels=flipped)
 
 
 def check_deforms(trained: TrainedNetwork, objects: int) -> None:
@@ -191,7 +210,7 @@ def look(volume: Volume, priors: Sequence[Prior], site: Site, trained: TrainedNe
     frame = window_frame(trained.window, volume.frame, site.within)
     region = clip_box(_lattice_box(frame, volume.frame), volume.shape)
     check_finite(volume, region)
-    placements = [window_placement(trained.window, prior, frame) for prior in priors]
+    placements = [window_placement(trained.window, prior, frame, number) for number, prior in enumerate(priors)]
     still = torch.zeros(1, volume.ndim, *frame.shape)
     return Shown(
         frame,

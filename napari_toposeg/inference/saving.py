@@ -1,4 +1,4 @@
-"""A segmentation on its way to disk."""
+"""What came out of a volume, on its way to disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import write_displacement, write_jacobian, write_mask, write_report
-from napari_toposeg.inference.segmentation import Segmentation
+from napari_toposeg.formats import write_displacement, write_jacobian, write_labels, write_mask, write_report
+from napari_toposeg.inference.multiple import MultiSegmentation
+from napari_toposeg.inference.segmentation import Outcome, Segmentation
 
 
 def save(
-    result: Segmentation,
+    result: Outcome | MultiSegmentation,
     mask: str | Path,
     *,
     field: str | Path | None = None,
@@ -23,23 +24,24 @@ def save(
     edited: NDArray[Any] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a segmentation on its volume's own grid, as its file had it; each file whole or not at all.
+    """Write a result on its volume's own grid, as its file had it; each file whole or not at all.
 
     Parameters
     ----------
-    result : Segmentation
-        What came out.
+    result : Outcome or MultiSegmentation
+        What came out. Several objects are written as a label map, 1 for the first.
     mask, field, jacobian, report : path
         Where the mask, the displacement, the Jacobian determinant and the report go; only the mask has to be given.
     edited : (*volume.shape) array, optional
         A mask that was changed by hand since: it is written instead, and nothing is certified of it.
     facts : mapping, optional
-        What the report says. Default: `Segmentation.report`.
+        What the report says. Default: `result.report`.
 
     Raises
     ------
     ToposegError
-        If a file cannot be written, or a report is wanted of a mask that was edited.
+        If a file cannot be written, a report is wanted of a mask that was edited, or a field where there is not one
+        deformation.
     """
     if edited is not None and report is not None:
         raise ToposegError(
@@ -47,9 +49,17 @@ def save(
             why="The mask was edited by hand after it had been certified.",
             todo="Save the mask without its report, or run again.",
         )
+    wants_field = field is not None or jacobian is not None
+    if wants_field and not isinstance(result, Segmentation):
+        raise no_field(several=isinstance(result, MultiSegmentation))
     volume = result.volume
-    write_mask(result.full_mask() if edited is None else edited != 0, volume, mask)
-    if field is not None or jacobian is not None:
+    if isinstance(result, MultiSegmentation) and edited is None:
+        write_labels(result.full_labels(), volume, mask)
+    elif isinstance(result, Outcome):
+        write_mask(result.full_mask() if edited is None else edited != 0, volume, mask)
+    else:
+        raise ValueError("a label map that was edited is not written")
+    if wants_field and isinstance(result, Segmentation):
         displacement, determinant = result.field_on_voxels()
         if field is not None:
             write_displacement(displacement, volume, field)
@@ -57,3 +67,12 @@ def save(
             write_jacobian(determinant, displacement.frame, volume, jacobian)
     if report is not None:
         write_report(result.report() if facts is None else facts, volume, report)
+
+
+def no_field(*, several: bool) -> ToposegError:
+    """Why a field cannot be had of several objects, or of a pixel-wise network."""
+    return ToposegError(
+        "There is no one deformation field to write.",
+        why="Each of several objects has its own." if several else "A pixel-wise network deforms nothing.",
+        todo="Leave out --field and --jacobian.",
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_toposeg.inference.weights import Card, TrainedPrior, registry, save_weights
+from napari_toposeg.inference.window import Window
 from napari_toposeg.networks import UNetSettings, build
 
 
