@@ -105,7 +105,9 @@ ABLATION_HEADINGS = (
 )  # fmt: skip
 
 
-def ablations(out: Path, console: Console, seeds: Sequence[int] | None) -> tuple[tuple[str, ...], list[list[str]]]:
+def tedsnet_ablations(
+    out: Path, console: Console, seeds: Sequence[int] | None
+) -> tuple[tuple[str, ...], list[list[str]]]:
     """T5: TEDS-Net as published, its ablations A1 to A6, and our defaults; one seed."""
     task = ring()
     rows = []

@@ -20,20 +20,33 @@ import tyro
 from documented import write_table
 from rich.console import Console
 from rich.table import Table
-from table_ring import ablations, ring_systems
+from table_hippocampus import ablations, missing_slices, projected_pooling
+from table_lesions import unsupervised
+from table_ring import ring_systems, tedsnet_ablations
 from trained_systems import OUT, one_thread
 
 Made = tuple[tuple[str, ...], list[list[str]]]
 
 TABLES: dict[str, Callable[[Path, Console, Sequence[int] | None], Made]] = {
     "T1": ring_systems,
-    "T5": ablations,
+    "T2": ablations,
+    "T3": unsupervised,
+    "T5": tedsnet_ablations,
+    "T6": missing_slices,
+    "T7": projected_pooling,
 }
-NAMES = {"T1": "ring-systems", "T5": "tedsnet-ablations"}
+NAMES = {
+    "T1": "ring-systems",
+    "T2": "hippocampus-ablations",
+    "T3": "unsupervised",
+    "T5": "tedsnet-ablations",
+    "T6": "missing-slices",
+    "T7": "projected-pooling",
+}
 
 
 def main(
-    tables: tyro.conf.Positional[tuple[Literal["T1", "T5"], ...]],
+    tables: tyro.conf.Positional[tuple[Literal["T1", "T2", "T3", "T5", "T6", "T7"], ...]],
     out: Path = OUT,
     seeds: tuple[int, ...] = (),
     document: bool = False,

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from oracle import betti_by_gudhi
 from rich.console import Console
 
-from napari_toposeg.data import cases_of, find_cases, read_case, read_split
+from napari_toposeg.data import Case, cases_of, find_cases, read_case, read_split
 from napari_toposeg.evaluation import evaluate_case
 from napari_toposeg.formats import read_prior
 from napari_toposeg.frame import box_of
@@ -35,6 +36,7 @@ from napari_toposeg.inference.weights import read_weights
 from napari_toposeg.priors import Prior
 from napari_toposeg.steps import last
 from napari_toposeg.training import LossWeights, TrainingConfig, train
+from napari_toposeg.training.samples import object_mask
 from napari_toposeg.volume import Volume
 
 OUT = Path(__file__).parents[1] / ".benchmarks" / "tables"
@@ -121,12 +123,12 @@ def parameters(network: TrainedNetwork) -> int:
     return sum(parameter.numel() for parameter in network.network.parameters())
 
 
-def test_cases(task: Task, folder: Path) -> list[Any]:
+def test_cases(task: Task, folder: Path) -> list[Case]:
     """The test cases of a run's own split."""
     data = task.config.data
     cases = cases_of(find_cases(data.images, data.labels, patient=data.patient), read_split(folder / "split.json").test)
     if task.each:
-        by_patient: dict[str, list[Any]] = {}
+        by_patient: dict[str, list[Case]] = {}
         for case in cases:
             by_patient.setdefault(case.patient, []).append(case)
         cases = tuple(
@@ -141,7 +143,7 @@ def measure(
     task: Task,
     network: TrainedNetwork,
     prior: Prior,
-    cases: Sequence[Any],
+    cases: Sequence[Case],
     path: Path,
     *,
     certify: str,
@@ -155,26 +157,31 @@ def measure(
     if path.exists():
         found: list[Figures] = json.loads(path.read_text(encoding="utf-8"))
         return found
-    settings = Settings(certify=certify, device="cpu")  # type: ignore[arg-type]
     figures = []
     for case in cases:
-        volume, label_map = read_case(case)
-        assert label_map is not None
-        wanted = task.config.objects[0]
-        label = np.isin(label_map, wanted.labels) if wanted.labels else label_map != 0
-        figures.append({"case": case.name} | _one(volume, label, prior, network, settings, hybrid))
+        volume, label = labelled_case(task, case)
+        figures.append({"case": case.name} | one_case(volume, label, prior, network, certify, hybrid))
     path.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     return figures
 
 
-def _one(
+def labelled_case(task: Task, case: Case) -> tuple[Volume, NDArray[np.bool_]]:
+    """A case's image, and where its object is."""
+    volume, label_map = read_case(case)
+    assert label_map is not None
+    return volume, object_mask(label_map, task.config.objects[0])
+
+
+def one_case(
     volume: Volume,
-    label: np.ndarray[Any, Any],
+    label: NDArray[np.bool_],
     prior: Prior,
     network: TrainedNetwork,
-    settings: Settings,
-    hybrid: TrainedNetwork | None,
+    certify: str,
+    hybrid: TrainedNetwork | None = None,
 ) -> Figures:
+    """Segment and measure one image; as `measure`."""
+    settings = Settings(certify=certify, device="cpu")  # type: ignore[arg-type]
     box = box_of(label)
     assert box is not None
     site = site_in_box(prior, volume, box)
