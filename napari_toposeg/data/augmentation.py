@@ -49,11 +49,16 @@ class Augmentation:
 
     Notes
     -----
-    The defaults are argued, not tuned. They are meant for a window around a box that a person drew: `shift` and `scale`
+    The defaults are argued, not tuned: they are meant for a window around a box that a person drew: `shift` and `scale`
     are what such a box errs by, 5 and 10 voxels of 96. The rotation is half of nnU-Net's 30 degrees, since a template
     with an axis (ring, tube) stands in the window in a known direction. Nothing is mirrored: organs have a left and a
     right side, and a prior may have one too. Intensities change less than nnU-Net's (gamma 0.7 to 1.5), because each
     image's own mean and deviation are taken out of it before.
+
+    What they do was measured once: a U-Net of 8 features on the ACDC ring (96x96, 8 patients to train on, 120 slices of
+    12 others, 250 batches of 8, seeds 0 and 1, CPU). Without augmentation the Dice was .825 in exact boxes and .764 in
+    boxes whose edges err by up to 10 % of a side; with the defaults .816 and .804; with all of them doubled .822 and
+    .812. No deformation network was tried.
     """
 
     rotation: float = 15.0
