@@ -7,6 +7,8 @@ from napari_toposeg.training.config import (
     Optimisation,
     TrainedObject,
     TrainingConfig,
+)
+from napari_toposeg.training.config_file import (
     config_from_dict,
     config_to_dict,
     read_config,

@@ -1,20 +1,16 @@
-"""What a training is told: one frozen object, and the YAML file that says the same."""
+"""What a training is told."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from napari_toposeg.data import Augmentation
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import replacing
 from napari_toposeg.inference.window import Window
-from napari_toposeg.priors import prior_names
 
 Mode = Literal["supervised", "unsupervised", "semi-supervised"]
 UnlabelledLoss = Literal["topology", "chan-vese"]
@@ -25,6 +21,11 @@ PIXEL_WISE = ("unet", "wunet")
 
 MEAN_SHAPE = "mean"
 """The prior that is made of the training labels."""
+
+
+def _refuse(wrong: str) -> None:
+    if wrong:
+        raise ToposegError("The training cannot be done like this.", why=f"{wrong[0].upper()}{wrong[1:]}.")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,23 @@ class TrainedObject:
         of the training labels.
     labels : tuple of int
         The values of the label map that are the object. Empty: all but 0.
+
+    Raises
+    ------
+    ToposegError
+        If the prior has no name, or 0, which is no object, is among the labels.
     """
 
     prior: str
     labels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        wrong = ""
+        if not self.prior:
+            wrong = "an object has no prior"
+        elif any(value < 1 for value in self.labels):
+            wrong = f"the labels of an object are {list(self.labels)}, not whole numbers from 1"
+        _refuse(wrong)
 
 
 @dataclass(frozen=True)
@@ -64,9 +78,15 @@ class Data:
     validation, test : float
         Shares of the patients that are kept back.
     labelled : int
-        Of how many of the training patients the labels are used; the others count as unlabelled. 0: of all.
+        Of how many of the training patients, drawn by the seed, the labels are used; the others count as unlabelled.
+        0: of all.
     name, licence : str
         What stands on the card: what these images are, and under which terms.
+
+    Raises
+    ------
+    ToposegError
+        If no folder is named, or a number is out of range.
     """
 
     images: str
@@ -80,10 +100,23 @@ class Data:
     name: str = "images of the user's own"
     licence: str = "unknown"
 
+    def __post_init__(self) -> None:
+        wrong = ""
+        if not self.images:
+            wrong = "data.images names no folder"
+        elif self.labelled < 0:
+            wrong = f"data.labelled is {self.labelled}, not a number of patients"
+        elif not (0.0 <= self.validation < 1.0 and 0.0 <= self.test < 1.0 and self.validation + self.test < 1.0):
+            wrong = (
+                f"data.validation and data.test are {self.validation:g} and {self.test:g}, "
+                "not shares that leave some to train on"
+            )
+        _refuse(wrong)
+
 
 @dataclass(frozen=True)
 class LossWeights:
-    """LossWeights of the terms of the loss; one that is 0 is not computed.
+    """Weights of the terms of the loss beside Dice, which has 1; a term whose weight is 0 is not computed.
 
     Attributes
     ----------
@@ -103,6 +136,11 @@ class LossWeights:
         Of the persistent homology loss on unlabelled images (Clough et al., Eq. 6).
     chan_vese : float
         Of the Chan-Vese energy where it stands in for the Dice loss.
+
+    Raises
+    ------
+    ToposegError
+        If a weight is below 0, or not finite.
     """
 
     jacobian: float = 100.0
@@ -112,6 +150,11 @@ class LossWeights:
     projected_pooling: float = 0.0
     topology: float = 0.2
     chan_vese: float = 1.0
+
+    def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            weight = getattr(self, one.name)
+            _refuse("" if 0.0 <= weight < math.inf else f"weights.{one.name} is {weight:g}, not 0 or more")
 
 
 @dataclass(frozen=True)
@@ -131,6 +174,11 @@ class Optimisation:
         How often each training image is seen, at most.
     patience : int
         Training ends after so many epochs without a better score on the validation part; 0: never.
+
+    Raises
+    ------
+    ToposegError
+        If a value is out of range.
     """
 
     optimizer: Optimizer = "adam"
@@ -138,6 +186,16 @@ class Optimisation:
     batch: int = 8
     epochs: int = 50
     patience: int = 20
+
+    def __post_init__(self) -> None:
+        wrong = ""
+        if not 0.0 < self.learning_rate < math.inf:
+            wrong = f"optimisation.learning_rate is {self.learning_rate:g}, not above 0"
+        elif min(self.batch, self.epochs) < 1:
+            wrong = f"optimisation.batch and .epochs are {self.batch} and {self.epochs}, and have to be at least 1"
+        elif self.patience < 0:
+            wrong = f"optimisation.patience is {self.patience}, not 0 or more"
+        _refuse(wrong)
 
 
 @dataclass(frozen=True)
@@ -199,108 +257,34 @@ class TrainingConfig:
     strategy: str = "auto"
 
     def __post_init__(self) -> None:
-        unlabelled = bool(self.data.unlabelled) or self.data.labelled > 0
+        data = self.data
         wrong = ""
         if not self.objects:
             wrong = "no object is named"
         elif self.mode not in get_args(Mode):
             wrong = f"there is no mode {self.mode!r}; there are {', '.join(get_args(Mode))}"
-        elif self.mode != "unsupervised" and not self.data.labels:
+        elif self.mode != "unsupervised" and not data.labels:
             wrong = f"the mode {self.mode!r} needs labels"
-        elif self.mode == "semi-supervised" and not unlabelled:
+        elif self.mode == "semi-supervised" and not (data.unlabelled or data.labelled):
             wrong = "the mode 'semi-supervised' needs unlabelled images, or fewer labelled patients than there are"
         elif self.mode == "unsupervised" and self.network in PIXEL_WISE:
             wrong = f"a {self.network} without labels learns no object: it has no template"
         elif self.unlabelled_loss == "chan-vese" and self.mode == "semi-supervised" and self.network in PIXEL_WISE:
             wrong = f"a {self.network} has no template that the Chan-Vese energy could move"
+        elif self.window.around == "box" and (data.unlabelled or not data.labels):
+            wrong = "a window around the organ's box needs labels, which say where that is; centre and image do without"
+        elif MEAN_SHAPE in (one.prior for one in self.objects) and not data.labels:
+            wrong = "a mean shape is made of labels"
         elif not 0.0 <= self.fill_first < 1.0:
             wrong = f"fill_first is {self.fill_first:g}, not a share from 0 to below 1"
-        elif min(self.optimisation.batch, self.optimisation.epochs) < 1 or not self.optimisation.learning_rate > 0:
-            wrong = "batch and epochs are at least 1, and the learning rate is above 0"
-        elif min(dataclasses.astuple(self.weights)) < 0:
-            wrong = "a weight of the loss is below 0"
-        if wrong:
-            raise ToposegError("The training cannot be done like this.", why=f"{wrong[0].upper()}{wrong[1:]}.")
+        elif self.seed < 0:
+            wrong = f"the seed is {self.seed}, not 0 or more"
+        elif self.devices < 1:
+            wrong = f"devices is {self.devices}, not 1 or more"
+        _refuse(wrong)
 
-
-def config_to_dict(config: TrainingConfig) -> dict[str, Any]:
-    """A config as plain values that YAML and JSON can hold; `config_from_dict` is the way back."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return plain
-
-
-def config_from_dict(values: Any) -> TrainingConfig:
-    """A config from plain values, each of them checked.
-
-    Parameters
-    ----------
-    values : mapping
-        As in the YAML file. What has a default may be left out.
-
-    Returns
-    -------
-    TrainingConfig
-
-    Raises
-    ------
-    ToposegError
-        If a key is unknown or missing, or a value is of the wrong kind or out of range; it says which.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        # By way of JSON, which has lists but no tuples: only so is a strict check possible.
-        config = TypeAdapter(TrainingConfig).validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ToposegError(
-            f"The training's config is wrong{f' at {place!r}' if place else ''}.",
-            why=f"{first['msg']}.",
-            todo="docs/training.md describes every field.",
-        ) from error
-    return config
-
-
-def read_config(path: str | os.PathLike[str]) -> TrainingConfig:
-    """Read a config from YAML; paths in it count from the file's own folder.
-
-    Raises
-    ------
-    ToposegError
-        If the file cannot be read, is no YAML, or `config_from_dict` refuses it.
-    """
-    import yaml
-
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ToposegError(
-            f"{path} cannot be read as a training's config.", why=f"{' '.join(str(error).split())}."
-        ) from error
-    return with_whole_paths(config_from_dict(values), Path(path).resolve().parent)
-
-
-def with_whole_paths(config: TrainingConfig, folder: Path) -> TrainingConfig:
-    """The same config, with paths that hold from anywhere; so far they counted from a folder."""
-    places: dict[str, Any] = {
-        name: str(folder / place) if (place := getattr(config.data, name)) else ""
-        for name in ("images", "labels", "unlabelled", "split")
-    }
-    objects = tuple(
-        replace(one, prior=str(folder / one.prior))
-        if one.prior not in (MEAN_SHAPE, *prior_names()) and (folder / one.prior).exists()
-        else one
-        for one in config.objects
-    )
-    # Not a name of known weights, but a file.
-    start = str(folder / config.start) if config.start and (folder / config.start).exists() else config.start
-    return replace(config, data=replace(config.data, **places), objects=objects, start=start)
-
-
-def write_config(config: TrainingConfig, path: str | os.PathLike[str]) -> None:
-    """Write a config as YAML, whole or not at all."""
-    import yaml
-
-    with replacing(path) as part:
-        part.write_text(yaml.safe_dump(config_to_dict(config), sort_keys=False), encoding="utf-8")
+    @property
+    def fill_epochs(self) -> int:
+        """How many epochs fill holes first: at least one if any is asked for, and never all."""
+        epochs = self.optimisation.epochs
+        return min(max(1, round(self.fill_first * epochs)), epochs - 1) if self.fill_first else 0

@@ -14,13 +14,11 @@ from torch import Tensor, nn
 from napari_toposeg.losses import PersistenceLoss
 from napari_toposeg.networks import DeformationNetwork, Deformed, WUNet
 from napari_toposeg.training.config import TrainingConfig
+from napari_toposeg.training.history import SCORE, is_exhausted
 from napari_toposeg.training.objectives import Terms, deformation_terms, pixel_wise_terms
 from napari_toposeg.training.samples import Sample
 from napari_toposeg.training.scores import Scores, mean_scores, sample_scores
 from napari_toposeg.training.templates import filled
-
-SCORE = "score"
-"""What the best epoch is chosen by: Dice on the validation part; without one, less of the loss."""
 
 _WARM_UP = 20
 _LAST_RATE = 0.02
@@ -38,15 +36,15 @@ class TrainingModule(lightning.LightningModule):
     betti : sequence of q tuples of int
         Of each object's prior.
     config : TrainingConfig
-    batches : int
-        In all epochs together: over so many the learning rate falls.
     validation : sequence of Sample
         Labelled samples on which each epoch is scored.
 
     Attributes
     ----------
     history : list of dict of str to float
-        By epoch: mean terms of the loss, and the scores. It travels in the checkpoint.
+        As `History` says. It travels in the checkpoint.
+    stopped_within : bool
+        Whether the training was ended in the middle of its last epoch.
     """
 
     def __init__(
@@ -55,15 +53,12 @@ class TrainingModule(lightning.LightningModule):
         templates: Tensor,
         betti: Sequence[tuple[int, ...]],
         config: TrainingConfig,
-        batches: int,
         validation: Sequence[Sample] = (),
     ) -> None:
         super().__init__()
         self.network = network
         self.betti = tuple(betti)
         self.config = config
-        self._batches = batches
-        self._fill_until = round(config.fill_first * config.optimisation.epochs)
         solid = filled(templates, betti, config.window.axis)
         self.register_buffer("templates", templates, persistent=False)
         self.register_buffer("solid_templates", solid, persistent=False)
@@ -73,11 +68,12 @@ class TrainingModule(lightning.LightningModule):
         self._terms: dict[str, float] = {}
         self._sums: dict[str, list[float]] = {}
         self.history: list[dict[str, float]] = []
+        self.stopped_within = False
 
     @property
     def fills(self) -> bool:
         """Whether this epoch still fills the holes (Fill First, Dig Second)."""
-        return self.current_epoch < self._fill_until
+        return self.current_epoch < self.config.fill_epochs
 
     def configure_optimizers(self) -> Any:
         """Adam or RMSprop; a warm-up, then a cosine."""
@@ -90,8 +86,10 @@ class TrainingModule(lightning.LightningModule):
             # With the momentum of the public code (its paper does not say).
             optimizer = torch.optim.RMSprop(parameters, settings.learning_rate, momentum=0.9)
 
+        batches = self.trainer.estimated_stepping_batches
+
         def rate(batch: int) -> float:
-            cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, batch / self._batches)))
+            cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, batch / batches)))
             return min(1.0, (batch + 1) / _WARM_UP) * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
@@ -117,9 +115,18 @@ class TrainingModule(lightning.LightningModule):
         scores = self.scores_of(self._validation, self.config.optimisation.batch)
         terms = {name: float(np.mean(values)) for name, values in self._sums.items()}
         self._sums = {}
-        self.history.append({"epoch": self.current_epoch} | terms | {f"validation {k}": v for k, v in scores.items()})
-        # The checkpoint and the early stopping look at this one.
-        self.log(SCORE, scores.get("dice", -terms["train total"]), on_step=False, on_epoch=True, sync_dist=True)
+        # The same in all processes: by it they decide what is kept, and when it is over.
+        score = self.trainer.strategy.broadcast(scores.get("dice", -terms["train total"]))
+        line = {"epoch": self.current_epoch + 1} | terms | {f"validation {name}": one for name, one in scores.items()}
+        self.history.append(line | {SCORE: score})
+
+    def stop_here(self) -> None:
+        """The training ends with this batch, which may be in the middle of an epoch."""
+        self.stopped_within = not self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+
+    def is_over(self) -> bool:
+        """Whether so many epochs have passed without a better one that the training ends."""
+        return is_exhausted(self.history, self.config.fill_epochs, self.config.optimisation.patience)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the history in."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import torch
 from torch import nn
 
 from napari_toposeg.data import Case, Split, cases_of, draw_split, find_cases, read_case, read_split
-from napari_toposeg.errors import ToposegError
+from napari_toposeg.errors import ToposegError, ToposegWarning, listed
 from napari_toposeg.formats import read_prior
 from napari_toposeg.inference.weights import load_weights
-from napari_toposeg.networks import NETWORK_NAMES, NetworkSettings, build, settings_from_dict
+from napari_toposeg.networks import NETWORK_NAMES, DeformationNetwork, NetworkSettings, build, settings_from_dict
 from napari_toposeg.priors import Prior, mean_shape
 from napari_toposeg.training.config import MEAN_SHAPE, PIXEL_WISE, TrainedObject, TrainingConfig
 from napari_toposeg.training.samples import Sample, object_mask, sample_of
@@ -77,8 +78,12 @@ def divided_cases(config: TrainingConfig, split: Split | None = None) -> Divided
             f"{data.labelled} patients are to be labelled, and only {len(train)} are trained on.",
             todo="Ask for fewer, or leave it out.",
         )
-    labelled = train[: data.labelled] if data.labelled else train
-    unlabelled = cases_of(cases, train[len(labelled) :])
+    labelled = train
+    if data.labelled:
+        # Drawn, for names may be in an order that means something: those of ACDC are in that of their diseases.
+        drawn = np.random.default_rng([config.seed, len(train)]).permutation(len(train))[: data.labelled]
+        labelled = tuple(train[place] for place in sorted(drawn))
+    unlabelled = cases_of(cases, [patient for patient in train if patient not in labelled])
     if data.unlabelled:
         unlabelled += find_cases(data.unlabelled, None)
     return Divided(
@@ -90,15 +95,28 @@ def divided_cases(config: TrainingConfig, split: Split | None = None) -> Divided
     )
 
 
-def read_samples(
-    config: TrainingConfig, divided: Divided, told: Callable[[int, int], None] = lambda number, total: None
-) -> SampleSet:
-    """Read every case; `told` hears how many of how many are read.
+def read_samples(config: TrainingConfig, divided: Divided) -> Generator[tuple[int, int], None, SampleSet]:
+    """Read every case.
+
+    Yields
+    ------
+    number, total : int
+        How many cases of how many are read.
+
+    Returns
+    -------
+    SampleSet
+        Without the cases that lack an object.
 
     Raises
     ------
     ToposegError
-        If one cannot be used, or its label has not the object; the case is named.
+        If a case cannot be used; it is named. Or if none is left to train on.
+
+    Warns
+    -----
+    ToposegWarning
+        Of cases that lack an object and are left out.
     """
     with_labels = config.mode != "unsupervised"
     parts = [
@@ -110,42 +128,71 @@ def read_samples(
     total = sum(len(cases) for cases, _ in parts)
     number = 0
     read: list[tuple[Sample, ...]] = []
+    lacking: list[str] = []
     for cases, labelled in parts:
         samples = []
         for case in cases:
-            samples.append(sample_of(case, config.objects, config.window, labelled=labelled))
+            sample = sample_of(case, config.objects, config.window, labelled=labelled)
+            if sample is None:
+                lacking.append(case.name)
+            else:
+                samples.append(sample)
             number += 1
-            told(number, total)
+            yield number, total
         read.append(tuple(samples))
+    if not read[0]:
+        raise ToposegError(
+            "There is nothing to train on.",
+            why=_why_nothing(config, divided),
+            todo="Say other labels, keep fewer patients back, or give more images.",
+        )
+    if lacking:
+        warnings.warn(
+            ToposegWarning(f"{len(lacking)} of {total} cases lack an object and are left out: {listed(lacking)}."),
+            stacklevel=2,
+        )
     return SampleSet(*read)
 
 
-def find_priors(config: TrainingConfig, divided: Divided, template: Path) -> tuple[Prior, ...]:
+def _why_nothing(config: TrainingConfig, divided: Divided) -> str:
+    if not divided.train or not config.data.labels:
+        return "No case is left."
+    found = np.unique(read_case(divided.train[0])[1])  # type: ignore[arg-type]  # it has labels
+    wanted = [list(one.labels) or "all but 0" for one in config.objects]
+    return (
+        f"Each of the {len(divided.train)} training cases lacks an object. Wanted are the labels "
+        f"{' and '.join(map(str, wanted))}; {divided.train[0].name} has {', '.join(map(str, found))}."
+    )
+
+
+def find_priors(config: TrainingConfig, divided: Divided, template: Path | None) -> tuple[Prior, ...]:
     """The prior of each object; a mean shape is made of the training labels.
 
     Parameters
     ----------
     config, divided
         What is trained.
-    template : Path
+    template : Path or None
         A file of an earlier start, or one to come, by object ("template.nii.gz", "template_2.nii.gz"): the mean shape
         as a mask. What is read back is what is written, so that whoever uses the weights can use the same template.
+        None: mean shapes are left out, to see whether the others are there.
 
     Raises
     ------
     ToposegError
-        If there is no prior of that name, or its dimensions are not the window's.
+        If there is no prior of that name, its dimensions are not the window's, or a mean shape cannot be made.
     """
     priors = []
     for number, wanted in enumerate(config.objects):
-        name = wanted.prior
-        if name == MEAN_SHAPE:
+        if wanted.prior != MEAN_SHAPE:
+            prior = read_prior(wanted.prior)
+        elif template is not None:
             place = template if number == 0 else template.with_name(f"template_{number + 1}.nii.gz")
             if not place.exists():
                 _write_mean_shape(divided.train, wanted, place)
             prior = replace(read_prior(str(place)), name=MEAN_SHAPE)
         else:
-            prior = read_prior(name)
+            continue
         if prior.ndim != config.window.ndim:
             raise ToposegError(
                 f"The prior {prior.name!r} is {prior.ndim}-D, and the network's window {config.window.ndim}-D.",
@@ -169,7 +216,14 @@ def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
         )
     objects = len(config.objects)
     told = {"inputs": 1, "outputs": objects} if config.network in PIXEL_WISE else {"objects": objects}
-    settings = settings_from_dict(config.network, {"ndim": config.window.ndim, **told, **config.settings})
+    told["ndim"] = config.window.ndim
+    settings = settings_from_dict(config.network, {**told, **config.settings})
+    for name, number in told.items():
+        if getattr(settings, name) != number:
+            raise ToposegError(
+                f"The settings say {name} {getattr(settings, name)}, and the window and the objects {number}.",
+                todo=f"Leave {name} out.",
+            )
     if config.start:
         started, card = load_weights(config.start)
         if (card.network, card.settings) != (config.network, settings):
@@ -184,23 +238,58 @@ def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
         return build(config.network, settings), settings
 
 
+def check_network(network: nn.Module, config: TrainingConfig) -> None:
+    """Refuse a window that a network cannot see, such as one that it cannot halve as often as it has to.
+
+    Raises
+    ------
+    ToposegError
+        If it is so.
+    """
+    shown = [torch.zeros(1, 1, *config.window.shape)]
+    if isinstance(network, DeformationNetwork):
+        shown.append(torch.zeros(1, len(config.objects), *config.window.shape))
+    try:
+        with torch.no_grad():
+            network(*shown)
+    except (ValueError, RuntimeError) as error:
+        raise ToposegError(
+            f"A {config.network} cannot see a window of {' x '.join(map(str, config.window.shape))} voxels.",
+            why=f"{' '.join(str(error).split()).rstrip('.')}.",
+            todo="Give a larger window, or other settings.",
+        ) from error
+
+
 def _write_mean_shape(cases: Sequence[Case], wanted: TrainedObject, place: Path) -> None:
     from napari_toposeg.formats import write_mask
     from napari_toposeg.frame import Frame
     from napari_toposeg.priors import place_in_box, template_mask
+    from napari_toposeg.topology import betti_numbers
     from napari_toposeg.volume import Volume
 
     masks, spacings = [], []
     for case in cases:
         volume, label_map = read_case(case)
         assert label_map is not None
-        masks.append(object_mask(label_map, wanted))
-        spacings.append(volume.spacing)
+        mask = object_mask(label_map, wanted)
+        if mask.any():
+            masks.append(mask)
+            spacings.append(volume.spacing)
+    if not masks:
+        raise ToposegError(
+            "A mean shape cannot be made.", why="The object is in no training label.", todo="Say other labels."
+        )
     mean = mean_shape(masks, spacings, name=MEAN_SHAPE)
     side = _TEMPLATE_SIDE
     frame = Frame(np.eye(4), (side,) * mean.ndim)
     middle = [(side / 8.0, side * 7.0 / 8.0)] * mean.ndim
     mask = template_mask(mean, place_in_box(replace(mean, keeps_proportions=True), frame, middle), frame)
+    if betti_numbers(mask) != mean.betti:
+        raise ToposegError(
+            "The mean shape loses its topology.",
+            why=f"Its walls are thinner than a voxel of its {_TEMPLATE_SIDE}-voxel file.",
+            todo="Give a mask as the prior instead.",
+        )
     write_mask(mask, Volume.from_stored(mask.astype(np.uint8), np.eye(4)), place)
 
 

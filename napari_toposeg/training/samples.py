@@ -43,7 +43,7 @@ class Sample:
     spacing: tuple[float, ...]
 
 
-def sample_of(case: Case, objects: Sequence[TrainedObject], window: Window, *, labelled: bool = True) -> Sample:
+def sample_of(case: Case, objects: Sequence[TrainedObject], window: Window, *, labelled: bool = True) -> Sample | None:
     """Read a case and look at it through the window.
 
     Parameters
@@ -57,21 +57,31 @@ def sample_of(case: Case, objects: Sequence[TrainedObject], window: Window, *, l
         Whether the label is kept. Where it is not, the window may still go by it: it stands for the box that a person
         draws.
 
+    Returns
+    -------
+    Sample or None
+        None where an object is not in the label map: a deformed template is never empty, so there is nothing to learn.
+
     Raises
     ------
     ToposegError
-        If the files cannot be used, an object is not in its label, or the window needs a box and there is no label.
+        If the files cannot be used, or do not fit the window; it says which case.
     """
     volume, label_map = read_case(case)
-    masks = None if label_map is None else np.stack([object_mask(label_map, one) for one in objects])
-    box = None if masks is None else box_of(np.any(masks, axis=0))
-    if labelled and (masks is None or not masks.reshape(len(objects), -1).any(axis=1).all()):
+    if volume.ndim != window.ndim:
         raise ToposegError(
-            f"{case.name} has no label, or an object is not in it.",
-            todo="Leave it out of the training's folder, or say other labels.",
+            f"{case.name} is {volume.ndim}-D, and the network's window {window.ndim}-D.",
+            todo=f"Give a window, and a prior, of {volume.ndim} dimensions.",
         )
-    frame = window_frame(window, volume.frame, box)
-    image = shown_image(volume, frame)[0]
+    masks = None if label_map is None else np.stack([object_mask(label_map, one) for one in objects])
+    if masks is not None and not masks.reshape(len(objects), -1).any(axis=1).all():
+        return None
+    box = None if masks is None else box_of(np.any(masks, axis=0))
+    try:
+        frame = window_frame(window, volume.frame, box)
+        image = shown_image(volume, frame)[0]
+    except ToposegError as error:
+        raise ToposegError(f"{case.name}: {error.what}", why=error.why, todo=error.todo) from error
     label = None
     if labelled and masks is not None:
         seen = [resample(mask.astype(np.float32), volume.frame, frame) for mask in masks]
@@ -112,7 +122,8 @@ class Samples(Dataset[dict[str, Tensor]]):
         image, label = sample.image, sample.label
         if self._augmentation is not None and epoch >= 0:
             shown = label if label is not None else image.new_zeros(1, *image.shape[1:])
-            image, shown = augmented(image, shown, self._augmentation, (self._seed, int(with_label), epoch, number))
+            seed = (self._seed, int(with_label), epoch, number)
+            image, shown = augmented(image, shown, self._augmentation, seed, spacing=sample.spacing)
             label = None if label is None else shown
         return {"image": image} if label is None else {"image": image, "label": label}
 
@@ -123,7 +134,8 @@ class Batches(Sampler[list[Key]]):
     Parameters
     ----------
     labelled, unlabelled : int
-        How many of each. With both, every labelled batch is followed by an unlabelled one (Clough et al., Eq. 6).
+        How many of each. With both, every labelled batch is followed by an unlabelled one: a turn of two (Clough et
+        al., Eq. 6).
     size : int
         Of a batch.
     seed : int
@@ -131,7 +143,7 @@ class Batches(Sampler[list[Key]]):
     Notes
     -----
     The order hangs on the epoch alone, so that a training that was killed goes on as if it had not been. Of several
-    processes each takes every so-manieth batch.
+    processes each takes every so-manieth turn; turns that are left over are left out in this epoch.
     """
 
     def __init__(self, labelled: int, unlabelled: int, size: int, seed: int) -> None:
@@ -151,30 +163,33 @@ class Batches(Sampler[list[Key]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        share = _process_count()
-        return max(1, self._total() // share)
+        return len(self._kinds) * self._turns_of_each()
 
     def __iter__(self) -> Iterator[list[Key]]:
         generator = np.random.default_rng([self._seed, self._epoch])
-        kinds = [[True, False], [True]][not self._counts[1]] if self._counts[0] else [False]
-        orders = {kind: self._order(kind, generator) for kind in kinds}
-        batches = [
-            [(kind, self._epoch, number) for number in orders[kind][turn]]
-            for turn in range(self._total() // len(kinds))
-            for kind in kinds
-        ]
-        mine = batches[_process_number() :: _process_count()][: len(self)]
-        yield from mine or batches[:1]
+        orders = {kind: self._order(kind, generator) for kind in self._kinds}
+        first, step = _process_number(), _process_count()
+        for turn in range(first, first + self._turns_of_each() * step, step):
+            for kind in self._kinds:
+                yield [(kind, self._epoch, number) for number in orders[kind][turn % self._turns]]
 
-    def _total(self) -> int:
-        turns = -(-(self._counts[0] or self._counts[1]) // self._size)
-        return turns * (2 if all(self._counts) else 1)
+    @property
+    def _kinds(self) -> list[bool]:
+        """Labelled, unlabelled, or both in turn."""
+        return [kind for kind, count in zip((True, False), self._counts, strict=True) if count]
+
+    @property
+    def _turns(self) -> int:
+        return -(-(self._counts[0] or self._counts[1]) // self._size)
+
+    def _turns_of_each(self) -> int:
+        """How many turns each process takes: all of them as many, for they wait for one another."""
+        return max(1, self._turns // _process_count())
 
     def _order(self, kind: bool, generator: np.random.Generator) -> list[list[int]]:
         """Batches enough for every turn; where there are too few samples they come again."""
         count = self._counts[not kind]
-        turns = self._total() // (2 if all(self._counts) else 1)
-        wanted = turns * self._size if not kind and self._counts[0] else count
+        wanted = self._turns * self._size if not kind and self._counts[0] else count
         order: list[int] = []
         while len(order) < wanted:
             order += generator.permutation(count).tolist()
