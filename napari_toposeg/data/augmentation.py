@@ -57,7 +57,7 @@ class Augmentation:
 
     What they do was measured once: a U-Net of 8 features on the ACDC ring (96x96, 8 patients to train on, 120 slices of
     12 others, 250 batches of 8, seeds 0 and 1, CPU). Without augmentation the Dice was .825 in exact boxes and .764 in
-    boxes whose edges err by up to 10 % of a side; with the defaults .816 and .804; with all of them doubled .822 and
+    boxes whose edges err by up to 10 % of a side; with the defaults .816 and .804; with about twice as much .822 and
     .812. No deformation network was tried.
     """
 
