@@ -43,7 +43,7 @@ def demo(
     from napari_toposeg.cli.picture import draw
     from napari_toposeg.cli.running import say
     from napari_toposeg.cli.segment import exit_code, segment_volume
-    from napari_toposeg.cli.show import print_json, show_segmentation
+    from napari_toposeg.cli.show import print_json, show_result
     from napari_toposeg.data import phantom
     from napari_toposeg.evaluation import dice
     from napari_toposeg.formats import complete_report, read_volume, write_image, write_mask
@@ -75,7 +75,7 @@ def demo(
         print_json(complete_report(facts, volume))
     elif not quiet:
         written = [image, truth, mask, field, jacobian, report, picture]
-        show_segmentation(result, written, {"Dice": f"{overlap:.3f} against the phantom's own mask"})
+        show_result(result, written, {"Dice": f"{overlap:.3f} against the phantom's own mask"})
     return exit_code(result)
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from napari_toposeg.cli.arguments import NIFTI_OUTPUTS, Where, check_outputs, choose_prior, mask_endings
+from napari_toposeg.errors import ToposegError
 
 if TYPE_CHECKING:
-    from napari_toposeg.inference import Segmentation, Settings, Site
+    from napari_toposeg.cli.trained import Found
+    from napari_toposeg.inference import MultiSegmentation, Outcome, Segmentation, Settings, Site
     from napari_toposeg.priors import Prior
     from napari_toposeg.volume import Volume
 
@@ -28,8 +30,11 @@ def segment(
         float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the region's side)")
     ] = None,
     frame: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None,
-    objective: Annotated[str, arg(metavar="chan-vese")] = "chan-vese",
-    moves: Annotated[str, arg(metavar="velocity|tpsn")] = "velocity",
+    weights: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
+    network: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None,
+    hybrid: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
+    objective: Annotated[str | None, arg(metavar="chan-vese", help_behavior_hint="(default: chan-vese)")] = None,
+    moves: Annotated[str | None, arg(metavar="velocity|tpsn", help_behavior_hint="(default: velocity)")] = None,
     iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 160)")] = None,
     device: Annotated[str, arg(metavar="auto|cpu|cuda[:N]|mps")] = "auto",
     seed: Annotated[int, arg(metavar="N")] = 0,
@@ -42,6 +47,9 @@ def segment(
 ) -> int:
     """Segment one image: deform a template on to the organ, and certify the mask's topology.
 
+    Without --weights the template is fitted to this one image. With them a trained network is asked; --hybrid then
+    carries its mask on to a pixel-wise network's logits, topology kept. A network of several objects gives a label map.
+
     Parameters
     ----------
     image
@@ -49,7 +57,8 @@ def segment(
     output
         Where the mask goes, on the image's own grid: .nii.gz or .nii, in 2-D also .png or .tif.
     prior
-        The template: a name that `toposeg priors` lists, a mask file, or a folder of masks (their mean shape).
+        The template: a name that `toposeg priors` lists, a mask file, or a folder of masks (their mean shape). With
+        --weights, their own; for several objects, a file with the labels 1, 2, ..
     axis
         What a ring, tube or cylinder turns about: x (to the patient's right), y (front) or z (head).
     roi
@@ -62,6 +71,12 @@ def segment(
         How much of the surroundings to look at.
     frame
         Which frame of a 4-D file, from 0.
+    weights
+        A trained network: a name that `toposeg models` lists, or a .safetensors file.
+    network
+        Which network the weights are of. Alone: the only known weights of that network.
+    hybrid
+        Weights of a pixel-wise network (unet, wunet), of the same organ.
     objective
         What is minimised; Chan-Vese needs no training.
     moves
@@ -88,28 +103,46 @@ def segment(
     where = Where(roi, roi_from, place_from, margin, axis)
     check_outputs(
         [(output, mask_endings(2)), (field, NIFTI_OUTPUTS), (jacobian, NIFTI_OUTPUTS), (report, (".json",))],
-        [image, prior, *where.files()],
+        [image, prior, weights, hybrid, *where.files()],
     )
 
     from napari_toposeg.cli.running import say
+    from napari_toposeg.cli.trained import Asked, find
     from napari_toposeg.formats import read_volume
     from napari_toposeg.inference import Settings, save
+    from napari_toposeg.inference.saving import no_field
 
+    asked = Asked(network, weights, hybrid, prior)
+    fitting = {"objective": objective, "moves": moves, "iterations": iterations}
+    told = {name: value for name, value in fitting.items() if value is not None}
+    if asked and told:
+        raise ToposegError(
+            f"--{next(iter(told))} has no meaning with a trained network.",
+            why="It is asked once, and nothing is fitted.",
+            todo="Leave it out, or leave out --weights and --network.",
+        )
     settings = Settings(
-        objective=objective,  # type: ignore[arg-type]  # Settings refuses what it does not know
-        moves=moves,  # type: ignore[arg-type]
         device=device,
         seed=seed,
-        certify=certify,  # type: ignore[arg-type]
-        **({} if iterations is None else {"iterations": iterations}),
+        certify=certify,  # type: ignore[arg-type]  # Settings refuses what it does not know
+        **told,  # type: ignore[arg-type]
     )
     volume = read_volume(image, frame)
     check_outputs([(output, mask_endings(volume.ndim))])
-    chosen = choose_prior(prior, volume.ndim)
-    site = where.site(chosen, volume)
-    if prior is None and not quiet:
-        say(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
-    result = segment_volume(volume, chosen, site, settings, quiet=quiet)
+    result: Outcome | MultiSegmentation
+    notes = (lambda text: None) if quiet else say
+    if asked:
+        found = find(asked, volume.ndim, notes)
+        if not found.deforms_one and (field is not None or jacobian is not None):
+            raise no_field(several=len(found.priors) > 1)
+        site = where.site(found.priors[0], volume)
+        result = segment_by_trained(volume, found, site, settings, quiet=quiet)
+    else:
+        chosen = choose_prior(prior, volume.ndim)
+        site = where.site(chosen, volume)
+        if prior is None:
+            notes(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
+        result = segment_volume(volume, chosen, site, settings, quiet=quiet)
     facts = result.report()
     if frame is not None:
         facts["input"]["frame"] = frame
@@ -120,10 +153,26 @@ def segment(
 
         print_json(complete_report(facts, volume))
     elif not quiet:
-        from napari_toposeg.cli.show import show_segmentation
+        from napari_toposeg.cli.show import show_result
 
-        show_segmentation(result, [path for path in (output, field, jacobian, report) if path is not None])
+        show_result(result, [path for path in (output, field, jacobian, report) if path is not None])
     return exit_code(result)
+
+
+def segment_by_trained(
+    volume: Volume, found: Found, site: Site, settings: Settings, *, quiet: bool = False
+) -> Outcome | MultiSegmentation:
+    """Segment by trained networks, with progress on standard error. Errors are those of `segment_volume`."""
+    from napari_toposeg.cli.running import compile_once, run
+    from napari_toposeg.inference import segment_by_logits, segment_by_network, segment_objects
+
+    compile_once(quiet=quiet)
+    if len(found.priors) > 1:
+        return run(segment_objects(volume, found.priors, site, found.trained, settings), quiet=quiet)
+    (prior,) = found.priors
+    if not found.trained.deforms:
+        return run(segment_by_logits(volume, prior, site, found.trained, settings), quiet=quiet)
+    return run(segment_by_network(volume, prior, site, found.trained, settings, hybrid=found.hybrid), quiet=quiet)
 
 
 def segment_volume(
@@ -147,6 +196,10 @@ def segment_volume(
     return run(steps_of(volume, prior, site, settings, previews=False), quiet=quiet)
 
 
-def exit_code(result: Segmentation) -> int:
-    """0 where the mask has the prior's topology, or nobody wants to know; otherwise 1."""
-    return 0 if result.certificate.topology_ok or result.settings.certify == "off" else 1
+def exit_code(result: Outcome | MultiSegmentation) -> int:
+    """0 where every mask has its prior's topology, or nobody wants to know; otherwise 1."""
+    from napari_toposeg.inference import MultiSegmentation
+
+    objects = result.objects if isinstance(result, MultiSegmentation) else (result,)
+    right = all(one.certificate.topology_ok for one in objects)
+    return 0 if right or result.settings.certify == "off" else 1

@@ -16,7 +16,7 @@ from napari_toposeg.formats import report_text
 from napari_toposeg.topology import betti_words
 
 if TYPE_CHECKING:
-    from napari_toposeg.inference import CertifiedMask, Segmentation
+    from napari_toposeg.inference import CertifiedMask, MultiSegmentation, Outcome
     from napari_toposeg.priors import Prior
 
 _GOOD, _BAD = "green", "bold red"
@@ -47,10 +47,32 @@ def verdict(good: bool, text: str) -> Text:
     return Text(text, style=_GOOD if good else _BAD)
 
 
-def show_segmentation(result: Segmentation, written: Sequence[Path], extra: Mapping[str, str] | None = None) -> None:
-    """The certificate of a segmentation as a table."""
+def show_result(
+    result: Outcome | MultiSegmentation, written: Sequence[Path], extra: Mapping[str, str] | None = None
+) -> None:
+    """The certificate of a segmentation, or of each of several objects, as a table."""
+    from napari_toposeg.inference import MultiSegmentation
+
+    objects = result.objects if isinstance(result, MultiSegmentation) else (result,)
+    for number, one in enumerate(objects, start=1):
+        table = facts_table("Certificate" if one is result else f"Certificate of label {number}")
+        _certificate_rows(table, one)
+        if one is result:
+            _provenance_rows(table, one, one.seconds, extra)
+        results().print(table)
+    if isinstance(result, MultiSegmentation):
+        table = facts_table("All objects")
+        labels = ", ".join(map(str, result.broken))
+        kept = "kept by each object" if not labels else f"NOT kept by label {labels}"
+        table.add_row("topology", verdict(not labels, kept))
+        table.add_row("contested", f"{result.contested_voxels} voxels")
+        _provenance_rows(table, objects[0], result.seconds, extra)
+        results().print(table)
+    show_written(written)
+
+
+def _certificate_rows(table: Table, result: Outcome) -> None:
     certificate = result.certificate
-    table = facts_table("Certificate")
     table.add_row("prior", f"{result.prior.name}: {betti_words(certificate.betti_prior)}")
     table.add_row("mask", f"{betti_words(certificate.betti_mask)} ({certificate.connectivity}-connected)")
     ok = certificate.topology_ok
@@ -61,13 +83,24 @@ def show_segmentation(result: Segmentation, written: Sequence[Path], extra: Mapp
     if certificate.least_jacobian is not None:
         table.add_row("least Jacobian", f"{certificate.least_jacobian:.3f}")
     table.add_row("repaired", f"{certificate.repaired_voxels} of {int(result.mask.sum())} voxels")
+    facts = result.report()
+    if facts.get("hybrid_voxels") is not None:
+        table.add_row("hybrid", f"{facts['hybrid_voxels']} voxels moved on to the logits")
+    if "start" in facts:
+        table.add_row("made from", facts["start"])
     size = float(result.mask.sum() * result.volume.spacing.prod())
     table.add_row("size", f"{size / 1000:.2f} ml" if result.volume.ndim == 3 else f"{size:.0f} mm²")
+
+
+def _provenance_rows(
+    table: Table, result: Outcome, seconds: Mapping[str, float], extra: Mapping[str, str] | None
+) -> None:
+    for network in result.networks:
+        table.add_row("network", f"{network['name']}, weights {network['weights']}")
     for name, value in (extra or {}).items():
         table.add_row(name, value)
-    table.add_row("time", f"{result.seconds['total']:.1f} s on {result.device}, {result.iterations} iterations")
-    results().print(table)
-    show_written(written)
+    time = f"{seconds['total']:.1f} s on {result.device}"
+    table.add_row("time", time if result.networks else f"{time}, {result.report()['iterations']} iterations")
 
 
 def show_certified_mask(found: CertifiedMask, prior: Prior, written: Path | None) -> None:

@@ -7,6 +7,8 @@ from napari_toposeg.inference.weights.registry import (
     known_weights,
     load_weights,
     own_folder,
+    template_path,
+    weights_path,
 )
 from napari_toposeg.inference.weights.storage import Weights, read_card, read_weights, save_weights
 
@@ -24,4 +26,6 @@ __all__ = [
     "read_card",
     "read_weights",
     "save_weights",
+    "template_path",
+    "weights_path",
 ]

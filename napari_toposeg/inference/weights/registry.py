@@ -79,10 +79,42 @@ def load_weights(source: str | os.PathLike[str]) -> tuple[nn.Module, Card]:
     ToposegError
         If the file is refused (see `read_weights`), the name is unknown or ambiguous, or it cannot be retrieved.
     """
+    return read_weights(weights_path(source))
+
+
+def weights_path(source: str | os.PathLike[str]) -> Path:
+    """The file that a source of `load_weights` stands for; retrieved where it is not on this computer yet.
+
+    Raises
+    ------
+    ToposegError
+        If a name is unknown or ambiguous, or it cannot be retrieved.
+    """
     if not isinstance(source, str) or _is_file(source):
-        return read_weights(source)
+        return Path(source)
     found = find_weights(source)
-    return read_weights(_retrieve(found) if found.url else found.path)
+    return _retrieve(found) if found.url else found.path
+
+
+def template_path(weights: Path, number: int = 0) -> Path | None:
+    """The template that lies beside weights in the folder of their training, for one of their objects.
+
+    Parameters
+    ----------
+    weights : Path
+        NAME/NAME.safetensors: only a folder that is named like its weights is theirs alone.
+    number : int
+        Which object.
+
+    Returns
+    -------
+    Path or None
+        None where there is none.
+    """
+    if weights.resolve().parent.name != weights.stem:
+        return None
+    path = weights.with_name("template.nii.gz" if number == 0 else f"template_{number + 1}.nii.gz")
+    return path if path.is_file() else None
 
 
 def find_weights(name: str) -> KnownWeights:
@@ -96,7 +128,7 @@ def find_weights(name: str) -> KnownWeights:
     Returns
     -------
     KnownWeights
-        From the user's own folder, else a shipped one, else one to retrieve.
+        From the user's own folder, or the folder of a training in it, else a shipped one, else one to retrieve.
 
     Raises
     ------
@@ -164,6 +196,10 @@ def _in_folder(folder: Path, place: Place) -> list[KnownWeights]:
         ) from error
     found = []
     for path in paths:
+        if path.is_dir():
+            path = path / f"{path.name}{ENDING}"  # the folder of a training
+            if not path.is_file():
+                continue
         # What starts with a dot is a file that is just being written.
         if path.suffix.lower() != ENDING or path.name.startswith("."):
             continue
