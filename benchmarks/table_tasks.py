@@ -52,18 +52,25 @@ def hippocampus(epochs: int = 8, prior: str = "ellipsoid") -> Task:
     return Task("hippocampus", config, most=30)
 
 
-SMOOTH_ONLY = LossWeights(jacobian=0.0, laplacian=0.0, gradient=1.0)
+PUBLISHED_SMOOTHNESS = LossWeights(jacobian=0.0, laplacian=0.0, gradient=0.8)
 """TEDS-Net's own term. Its weight of 1e4 on differences of coordinates from -1 to 1, halved, is about .8 on
-`gradient_magnitude` on a grid of 160 voxels."""
+`gradient_magnitude` on a grid of 160 pixels."""
 
-LAPLACIAN_ONLY = LossWeights(jacobian=0.0, laplacian=1.0)
+SMOOTH_ONLY = LossWeights(jacobian=0.0, laplacian=0.0, gradient=0.1)
+"""The same, lighter: TEDS-Net folded nothing with it on the validation slices of seed 100 (Dice .742)."""
+
+LAPLACIAN_ONLY = LossWeights(jacobian=0.0, laplacian=0.3)
+
+FILL_FIRST = {"fill_first": 0.3}
+"""Fill First, Dig Second for every deformation network, as Zhang and Lui did; theirs for 100 of 300 epochs. On the
+validation slices of seed 100 an mlTPSN had a Dice of .761 with it and .755 without."""
 
 PIXEL_WISE_SYSTEMS = (System("unet", "U-Net", "unet"), System("wunet", "wUNet", "wunet"))
 
 RING_SYSTEMS = (
-    System("voxelmorph", "VoxelMorph", "voxelmorph", weights=SMOOTH_ONLY),
-    System("tetris", "TeTrIS", "tetris", weights=LAPLACIAN_ONLY),
-    System("tedsnet", "TEDS-Net", "tedsnet", weights=SMOOTH_ONLY),
-    System("tpsn", "TPSN", "tpsn"),
-    System("mltpsn", "mlTPSN", "mltpsn"),
+    System("voxelmorph", "VoxelMorph", "voxelmorph", weights=SMOOTH_ONLY, changes=FILL_FIRST),
+    System("tetris", "TeTrIS", "tetris", weights=LAPLACIAN_ONLY, changes=FILL_FIRST),
+    System("tedsnet", "TEDS-Net", "tedsnet", weights=SMOOTH_ONLY, changes=FILL_FIRST),
+    System("tpsn", "TPSN", "tpsn", changes=FILL_FIRST),
+    System("mltpsn", "mlTPSN", "mltpsn", changes=FILL_FIRST),
 )
