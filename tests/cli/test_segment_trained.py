@@ -177,8 +177,6 @@ def test_a_pixel_wise_network_alone_is_corrected(toposeg: Callable, ring, own: P
 def test_several_objects_become_a_label_map(
     toposeg: Callable, solid, own: Path, mask: Path, tmp_path: Path, gudhi_betti
 ) -> None:
-    toposeg: Callable, solid, own: Path, mask: Path, tmp_path, gudhi_betti
-) -> None:
     balls = (TrainedPrior("ball", (1, 0, 0)), TrainedPrior("ball", (1, 0, 0)))
     save(own / "organs.safetensors", "multi-tpsn", 3, balls)
     words = ["segment", solid.image, "--roi-from", solid.label, "-o", mask, "--weights", "organs"]
