@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from table_tasks import PIXEL_WISE_SYSTEMS, PUBLISHED_SMOOTHNESS, RING_SYSTEMS, ring
+from table_tasks import PIXEL_WISE_SYSTEMS, PUBLISHED_SMOOTHNESS, RING_SYSTEMS, SMOOTH_ONLY, ring
 from trained_systems import Figures, System, mean_and_error, measure, parameters, test_cases, trained
 
 from napari_toposeg.networks import preset, settings_to_dict
@@ -115,9 +115,10 @@ def tedsnet_ablations(
         published = preset(name, 2)
         settings = settings_to_dict(published.settings)
         weights = PUBLISHED_SMOOTHNESS if published.gradient_weight else replace(PUBLISHED_SMOOTHNESS, gradient=0.0)
-        rows.append(_ablation(System(name, words, "tedsnet", settings, weights), paper, out, console, seeds, task))
-    ours = next(system for system in RING_SYSTEMS if system.name == "tedsnet")
-    rows.append(_ablation(replace(ours, words="our defaults"), ("", "", ""), out, console, seeds, task))
+        system = System(name, words, "tedsnet", settings, weights, {"fill_first": 0.3})
+        rows.append(_ablation(system, paper, out, console, seeds, task))
+    ours = System("tedsnet-ours", "our defaults", "tedsnet", weights=SMOOTH_ONLY, changes={"fill_first": 0.3})
+    rows.append(_ablation(ours, ("", "", ""), out, console, seeds, task))
     return ABLATION_HEADINGS, rows
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cases import data_folder
 from trained_systems import System, Task
 
 from napari_toposeg.inference import Window
 from napari_toposeg.training import Data, LossWeights, Optimisation, TrainedObject, TrainingConfig
 
+RING_LENGTH = Optimisation(batch=8, epochs=16, patience=0)
 ACDC_LICENCE, MSD_LICENCE = "CC BY-NC-SA 4.0", "CC BY-SA 4.0"
 
 
-def ring(epochs: int = 10) -> Task:
+def ring() -> Task:
     """The heart's wall in ACDC slices: 80x80 pixels about the middle of the label's box, an annulus of 44 in it.
 
     80 patients: 52 to train on (about 520 slices), 8 for validation, 20 for the test, 4 slices of each. The papers
@@ -23,7 +26,7 @@ def ring(epochs: int = 10) -> Task:
         (TrainedObject("annulus", (2,)),),
         "mltpsn",
         Window((80, 80), "centre", template=0.55),
-        optimisation=Optimisation(batch=8, epochs=epochs, patience=0),
+        optimisation=RING_LENGTH,
     )
     return Task("ring", config, each=4)
 
@@ -61,16 +64,17 @@ SMOOTH_ONLY = LossWeights(jacobian=0.0, laplacian=0.0, gradient=0.1)
 
 LAPLACIAN_ONLY = LossWeights(jacobian=0.0, laplacian=0.3)
 
-FILL_FIRST = {"fill_first": 0.3}
-"""Fill First, Dig Second for every deformation network, as Zhang and Lui did; theirs for 100 of 300 epochs. On the
-validation slices of seed 100 an mlTPSN had a Dice of .761 with it and .755 without."""
+DEFORMING = {"fill_first": 0.3, "optimisation": replace(RING_LENGTH, learning_rate=3e-3)}
+"""Of all deformation networks: a rate of 3e-3 instead of 1e-3, which gave an mlTPSN a Dice of .769 instead of .761 on the
+validation slices of seed 100, after 10 epochs; and Fill First, Dig Second, as Zhang and Lui had it for 100 of 300
+epochs, which gave .761 instead of .755."""
 
 PIXEL_WISE_SYSTEMS = (System("unet", "U-Net", "unet"), System("wunet", "wUNet", "wunet"))
 
 RING_SYSTEMS = (
-    System("voxelmorph", "VoxelMorph", "voxelmorph", weights=SMOOTH_ONLY, changes=FILL_FIRST),
-    System("tetris", "TeTrIS", "tetris", weights=LAPLACIAN_ONLY, changes=FILL_FIRST),
-    System("tedsnet", "TEDS-Net", "tedsnet", weights=SMOOTH_ONLY, changes=FILL_FIRST),
-    System("tpsn", "TPSN", "tpsn", changes=FILL_FIRST),
-    System("mltpsn", "mlTPSN", "mltpsn", changes=FILL_FIRST),
+    System("voxelmorph", "VoxelMorph", "voxelmorph", weights=SMOOTH_ONLY, changes=DEFORMING),
+    System("tetris", "TeTrIS", "tetris", weights=LAPLACIAN_ONLY, changes=DEFORMING),
+    System("tedsnet", "TEDS-Net", "tedsnet", weights=SMOOTH_ONLY, changes=DEFORMING),
+    System("tpsn", "TPSN", "tpsn", changes=DEFORMING),
+    System("mltpsn", "mlTPSN", "mltpsn", changes=DEFORMING),
 )
