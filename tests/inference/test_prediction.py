@@ -410,3 +410,15 @@ def test_beyond_the_pixel_wise_window_a_hybrid_flips_nothing(gudhi_betti) -> Non
     assert (result.full_mask() == plain)[~inside].all()
     # A disk cannot lose its middle: it stays whole.
     assert gudhi_betti(result.full_mask()) == (1, 0)
+
+
+def test_where_the_shown_template_leaves_the_image_the_mask_starts_where_the_person_placed_it(
+    flat, gudhi_betti
+) -> None:
+    prior = prior_of("annulus")
+    site = site_in_box(prior, flat.volume, ((0, 20), (0, 22)))
+    trained = TrainedNetwork(Moving((0.0, 0.0)), Window((48, 48), around="centre", template=0.9))
+    result = last(segment_by_network(flat.volume, prior, site, trained))
+    is_certified(result, gudhi_betti)
+    seen = result.full_mask()
+    assert seen[0].any() or seen[:, 0].any()
