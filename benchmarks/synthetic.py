@@ -77,7 +77,7 @@ def measure(name: str, count: int) -> tuple[str, ...]:
 
 
 def tile(sample: SyntheticSample, axis: int) -> NDArray[np.uint8]:
-    """(98, 98) colours of `PALETTE`: the image, or a slice through the middle of the object, and the label's outline."""
+    """(98, 98) colours of `PALETTE`: the image, or its slice through the middle of the object, and the outline."""
     image, label = sample.image[0], sample.label[0] > 0
     if image.ndim == 3:
         middle = int(np.median(np.argwhere(label)[:, axis]))

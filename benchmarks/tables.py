@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from table_hippocampus import ablations, missing_slices, projected_pooling
 from table_lesions import unsupervised
+from table_objects import several_objects
 from table_ring import ring_systems, tedsnet_ablations
 from trained_systems import OUT, one_thread
 
@@ -31,6 +32,7 @@ TABLES: dict[str, Callable[[Path, Console, Sequence[int] | None], Made]] = {
     "T1": ring_systems,
     "T2": ablations,
     "T3": unsupervised,
+    "T4": several_objects,
     "T5": tedsnet_ablations,
     "T6": missing_slices,
     "T7": projected_pooling,
@@ -39,6 +41,7 @@ NAMES = {
     "T1": "ring-systems",
     "T2": "hippocampus-ablations",
     "T3": "unsupervised",
+    "T4": "several-objects",
     "T5": "tedsnet-ablations",
     "T6": "missing-slices",
     "T7": "projected-pooling",
@@ -46,7 +49,7 @@ NAMES = {
 
 
 def main(
-    tables: tyro.conf.Positional[tuple[Literal["T1", "T2", "T3", "T5", "T6", "T7"], ...]],
+    tables: tyro.conf.Positional[tuple[Literal["T1", "T2", "T3", "T4", "T5", "T6", "T7"], ...]],
     out: Path = OUT,
     seeds: tuple[int, ...] = (),
     document: bool = False,
