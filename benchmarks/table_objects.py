@@ -100,7 +100,7 @@ def _measured(task: Task, network: TrainedNetwork, folder: Path) -> list[list[Fi
         assert box is not None
         site = site_in_box(ball, volume, box)
         results = [
-            last(segment_objects(volume, [ball, ball], site, network, Settings(certify=how, device="cpu")))  # type: ignore[arg-type]
+            last(segment_objects(volume, [ball, ball], site, network, Settings(certify=how, device="cpu")))
             for how in ("strict", "report")
         ]
         strict, before = (result.full_labels() for result in results)
