@@ -16,7 +16,7 @@ from napari_toposeg.inference.settings import Certify, Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
-from napari_toposeg.inference.window import shown_image, window_frame
+from napari_toposeg.inference.window import shown_image, span_of, window_frame
 from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Step, Steps, announced
 from napari_toposeg.topology import Certificate, certify, correct, snap
@@ -25,14 +25,8 @@ from napari_toposeg.volume import Volume, check_finite
 
 def seen_box(window: Frame, frame: Frame) -> Box:
     """The voxels of an image's grid whose centres lie in a window; the axes of the two are the same."""
-    matrix = window.index_in(frame)
-    ends = [
-        sorted(float(matrix[axis, axis] * at + matrix[axis, 3]) for at in (-0.5, size - 0.5))
-        for axis, size in enumerate(window.shape)
-    ]
-    return clip_box(
-        tuple((int(np.ceil(low - 1e-6)), int(np.floor(high + 1e-6)) + 1) for low, high in ends), frame.shape
-    )
+    reach = [(int(np.ceil(low - 1e-6)), int(np.floor(high + 1e-6)) + 1) for low, high in span_of(window, frame, 0.5)]
+    return clip_box(tuple(reach), frame.shape)
 
 
 def check_pixelwise(trained: TrainedNetwork, objects: int) -> None:

@@ -25,7 +25,7 @@ from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
-from napari_toposeg.inference.window import shown_image, shown_template, window_frame, window_placement
+from napari_toposeg.inference.window import shown_image, shown_template, span_of, window_frame, window_placement
 from napari_toposeg.priors import Prior
 from napari_toposeg.steps import Step, Steps, announced
 from napari_toposeg.topology import certify
@@ -249,9 +249,4 @@ def _lattice_box(window: Frame, frame: Frame) -> Box:
 
     There the deformation is the identity exactly. It may reach beyond the image.
     """
-    matrix = window.index_in(frame)
-    ends = [
-        sorted(float(matrix[axis, axis] * at + matrix[axis, 3]) for at in (0, size - 1))
-        for axis, size in enumerate(window.shape)
-    ]
-    return tuple((int(np.floor(low)) - 1, int(np.ceil(high)) + 2) for low, high in ends)
+    return tuple((int(np.floor(low)) - 1, int(np.ceil(high)) + 2) for low, high in span_of(window, frame, 0.0))

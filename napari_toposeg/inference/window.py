@@ -140,6 +140,28 @@ def window_frame(window: Window, frame: Frame, box: Box | None) -> Frame:
     return Frame(frame.affine @ to_index, window.shape)
 
 
+def span_of(window: Frame, frame: Frame, beyond: float) -> list[tuple[float, float]]:
+    """From where to where a window reaches along each axis of an image's grid, whose axes are the same.
+
+    Parameters
+    ----------
+    window, frame : Frame
+        The window's and the image's grid.
+    beyond : float
+        Voxels of the window that count beyond the centres of its outermost ones: half of one reaches to their faces.
+
+    Returns
+    -------
+    list of (float, float)
+        In voxels of `frame`.
+    """
+    matrix = window.index_in(frame)
+    return [
+        (float(matrix[k, k] * -beyond + matrix[k, 3]), float(matrix[k, k] * (size - 1 + beyond) + matrix[k, 3]))
+        for k, size in enumerate(window.shape)
+    ]
+
+
 def window_placement(window: Window, prior: Prior, frame: Frame, number: int = 0) -> Placement:
     """Where the template stands in a window: at the same voxels of every one.
 
