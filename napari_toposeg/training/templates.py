@@ -19,7 +19,11 @@ def shown_templates(priors: Sequence[Prior], window: Window) -> Tensor:
     """(1, q, *window) soft masks of the templates, as they stand in every window."""
     affine = np.eye(4)
     frame = Frame(affine, window.shape)
-    return torch.cat([shown_template(prior, window_placement(window, prior, frame), frame) for prior in priors], dim=1)
+    shown = [
+        shown_template(prior, window_placement(window, prior, frame, number), frame)
+        for number, prior in enumerate(priors)
+    ]
+    return torch.cat(shown, dim=1)
 
 
 def filled(masks: Tensor, betti: Sequence[tuple[int, ...]], axis: str) -> Tensor:
