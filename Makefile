@@ -9,7 +9,7 @@ SCREEN := env -u QT_QPA_PLATFORM -u WAYLAND_DISPLAY
 # More for the command: make test ARGS="tests/topology -k torus"; make benchmark ARGS=--document
 ARGS ?=
 
-.PHONY: help demo test lint format app pictures benchmark experiment clean
+.PHONY: help demo test lint format app pictures benchmark experiment tables clean
 
 help: ## what can be made (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ experiment: ## the persistent homology loss on real images: over an hour; what w
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/persistence_training.py --seeds 0 1 2 3 4 100
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/persistence_training.py $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/dense_gradient.py $(ARGS)
+
+tables: ## the papers' tables: trains every system, hours; what was cut off goes on where it was
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/tables.py T1 T2 T3 T4 T5 T6 T7 $(ARGS)
 
 clean: ## remove what was made: .venv, demo/, caches, builds
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
