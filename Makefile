@@ -56,6 +56,7 @@ experiment: ## the persistent homology loss on real images: over an hour; what w
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/dense_gradient.py $(ARGS)
 
 tables: ## the papers' tables: trains every system, hours; what was cut off goes on where it was
+	@.ci/setup test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/tables.py T1 T2 T3 T4 T5 T6 T7 $(ARGS)
 
 clean: ## remove what was made: .venv, demo/, caches, builds
