@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -19,6 +20,7 @@ def train(
     labels: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None,
     label: Annotated[tuple[int, ...], arg(metavar="VALUE ..", help_behavior_hint="(default: all but 0)")] = (),
     prior: Annotated[str | None, arg(metavar="NAME|FILE|mean", help_behavior_hint="")] = None,
+    patient: Annotated[str | None, arg(metavar="REGEX", help_behavior_hint="(default: each file is a patient)")] = None,
     network: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mltpsn)")] = None,
     shape: Annotated[
         tuple[int, ...] | None, arg(metavar="I J [K]", help_behavior_hint="(default: 96 96, 48 48 48)")
@@ -50,8 +52,10 @@ def train(
         Which values of the label maps are the object.
     prior
         Its template: a name, a mask file, or the mean shape of the training labels.
+    patient
+        Finds the patient in a file's name, so that nobody is trained on and tested on: 'patient[0-9]+'.
     network
-        One of those that `toposeg train` knows: mltpsn, tpsn, tedsnet, voxelmorph, tetris, unet, wunet.
+        mltpsn, tpsn, multi-tpsn, tedsnet, voxelmorph, tetris, unet or wunet.
     shape
         Voxels of the grid on which the network sees an image.
     around
@@ -72,14 +76,25 @@ def train(
     from napari_toposeg.cli.running import compile_once, run
     from napari_toposeg.training import train as steps_of
 
-    told = _config(config, images, labels, label, prior, network, shape, around, mode, epochs, seed, device)
     folder = _folder(out)
-    compile_once(quiet=quiet)
+    told = _config(
+        config,
+        data={"images": _text(images), "labels": _text(labels), "patient": patient},
+        first={"prior": prior, "labels": list(label) or None},
+        window={"shape": None if shape is None else list(shape), "around": around},
+        top={"network": network, "mode": mode, "seed": seed, "device": device},
+        optimisation={"epochs": epochs},
+    )
+    # Of several processes, one for each device, the first one speaks.
+    silent = os.environ.get("LOCAL_RANK", "0") != "0"
+    compile_once(quiet=quiet or silent)
     result = run(
         steps_of(told, folder),
-        quiet=quiet,
+        quiet=quiet or silent,
         stopped="The epochs that were completed are kept; the same command goes on after them.",
     )
+    if silent:
+        return 0
     if json:
         from napari_toposeg.cli.show import print_json
         from napari_toposeg.inference.weights import card_to_dict
@@ -90,55 +105,57 @@ def train(
     return 0
 
 
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def _folder(out: str) -> Path:
+    from napari_toposeg.errors import ToposegError
     from napari_toposeg.inference.weights import own_folder
 
+    if out in ("", ".", "..") or out.endswith(".safetensors"):
+        raise ToposegError(
+            f"{out!r} is no name for a training.", todo="Give --out NAME, or a folder; NAME.safetensors will be in it."
+        )
     return own_folder() / out if Path(out).name == out else Path(out)
 
 
 def _config(
     path: Path | None,
-    images: Path | None,
-    labels: Path | None,
-    label: tuple[int, ...],
-    prior: str | None,
-    network: str | None,
-    shape: tuple[int, ...] | None,
-    around: str | None,
-    mode: str | None,
-    epochs: int | None,
-    seed: int | None,
-    device: str | None,
+    *,
+    data: dict[str, Any],
+    first: dict[str, Any],
+    window: dict[str, Any],
+    top: dict[str, Any],
+    optimisation: dict[str, Any],
 ) -> TrainingConfig:
+    """The config of a file, of flags, or of both; a flag goes before the file, and one that is None is not given."""
     from napari_toposeg.errors import ToposegError
     from napari_toposeg.training import config_from_dict, config_to_dict, read_config, with_whole_paths
 
-    plain = {} if path is None else config_to_dict(read_config(path))
-    if path is None and (images is None or prior is None):
+    plain: dict[str, Any] = {"network": "mltpsn"} if path is None else config_to_dict(read_config(path))
+    if path is None and (data["images"] is None or first["prior"] is None):
         raise ToposegError(
             "There is nothing to train.",
             why="Neither a config nor both --images and --prior are given.",
             todo="Give CONFIG.yaml, or --images DIR --labels DIR --prior NAME.",
         )
-    data = plain.setdefault("data", {})
-    data |= {name: str(value) for name, value in (("images", images), ("labels", labels)) if value is not None}
-    if prior is not None or label:
-        first = plain.setdefault("objects", [{}])[0]
-        first |= {"prior": prior} if prior is not None else {}
-        first |= {"labels": list(label)} if label else {}
-    window = plain.setdefault("window", {})
-    if shape is not None:
-        window["shape"] = list(shape)
-    elif "shape" not in window:
-        window["shape"] = _default_shape(plain["objects"][0]["prior"], Path(data["images"]))
-    if around is not None:
-        window["around"] = around
-    plain.setdefault("network", "mltpsn")
-    told = {"network": network, "mode": mode, "seed": seed, "device": device}
-    plain |= {name: value for name, value in told.items() if value is not None}
-    if epochs is not None:
-        plain.setdefault("optimisation", {})["epochs"] = epochs
+    plain |= _given(top)
+    for name, flags in (("data", data), ("window", window), ("optimisation", optimisation)):
+        plain[name] = plain.get(name, {}) | _given(flags)
+    objects = plain.setdefault("objects", [{}])
+    if _given(first) and len(objects) > 1:
+        raise ToposegError(
+            "--prior and --label are of one object, and the config has several.", todo="Say it in the config."
+        )
+    objects[0] |= _given(first)
+    if "shape" not in plain["window"]:
+        plain["window"]["shape"] = _default_shape(objects[0]["prior"], Path(plain["data"]["images"]))
     return with_whole_paths(config_from_dict(plain), Path.cwd())
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 def _default_shape(prior: str, images: Path) -> list[int]:

@@ -275,6 +275,8 @@ class TrainingConfig:
             wrong = "a window around the organ's box needs labels, which say where that is; centre and image do without"
         elif MEAN_SHAPE in (one.prior for one in self.objects) and not data.labels:
             wrong = "a mean shape is made of labels"
+        elif self.window.places and len(self.window.places) != len(self.objects):
+            wrong = f"window.places has {len(self.window.places)} places for {len(self.objects)} objects"
         elif not 0.0 <= self.fill_first < 1.0:
             wrong = f"fill_first is {self.fill_first:g}, not a share from 0 to below 1"
         elif self.seed < 0:

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import replacing
-from napari_toposeg.formats.paths import split_label
+from napari_toposeg.formats.paths import existing_file, split_label
 from napari_toposeg.priors import prior_names
 from napari_toposeg.training.config import MEAN_SHAPE, TrainingConfig
 
@@ -67,7 +67,7 @@ def read_config(path: str | os.PathLike[str]) -> TrainingConfig:
     import yaml
 
     try:
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), _loader())
+        values = yaml.load(existing_file(path).read_text(encoding="utf-8"), _loader())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ToposegError(
             f"{path} cannot be read as a training's config.", why=f"{' '.join(str(error).split())}."

@@ -113,8 +113,7 @@ class _KeptEpochs(Checkpoint):
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Write the table and the checkpoints. Being a `Checkpoint`, it is called after the epoch was scored."""
         history, fill = pl_module.history, pl_module.config.fill_epochs
-        if pl_module.stopped_within and len(history) > 1:
-            # Part of an epoch: what was kept before it stays.
+        if not pl_module.scored:
             return
         # The best one first: a kill in between repeats this epoch, and comes to the same.
         if best_epoch(history, fill) == len(history) - 1:

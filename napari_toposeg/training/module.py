@@ -45,6 +45,8 @@ class TrainingModule(lightning.LightningModule):
         As `History` says. It travels in the checkpoint.
     stopped_within : bool
         Whether the training was ended in the middle of its last epoch.
+    scored : bool
+        Whether the last epoch is in the history.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class TrainingModule(lightning.LightningModule):
         self._sums: dict[str, list[float]] = {}
         self.history: list[dict[str, float]] = []
         self.stopped_within = False
+        self.scored = False
 
     @property
     def fills(self) -> bool:
@@ -95,13 +98,12 @@ class TrainingModule(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_train_epoch_start(self) -> None:
-        """Draw this epoch's dropout from the seed and the epoch, so that what was killed goes on alike."""
-        torch.manual_seed(self.config.seed * 100_003 + self.current_epoch)
-
     def training_step(self, batch: Mapping[str, Tensor], number: int) -> Tensor:
         """The loss of a batch."""
-        terms = self._terms_of(batch["image"], batch.get("label"))
+        # What is dropped out hangs on the batch alone, so that what was killed goes on alike. Not on the epoch's start:
+        # Lightning draws a number of its own behind it, but none where it goes on.
+        torch.manual_seed((self.config.seed * 1_000_003 + self.global_step) * 1_009 + self.global_rank)
+        terms = self.loss_terms(batch["image"], batch.get("label"))
         loss = torch.stack(list(terms.values())).sum()
         self._terms = {name: float(term.detach()) for name, term in terms.items()} | {"total": float(loss.detach())}
         # Labelled and unlabelled batches have different terms.
@@ -111,7 +113,10 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Score the epoch, and write it down."""
+        """Score the epoch, and write it down; part of one only where there is nothing better."""
+        self.scored = not (self.stopped_within and self.history)
+        if not self.scored:
+            return
         scores = self.scores_of(self._validation, self.config.optimisation.batch)
         terms = {name: float(np.mean(values)) for name, values in self._sums.items()}
         self._sums = {}
@@ -140,17 +145,21 @@ class TrainingModule(lightning.LightningModule):
         """The terms of the last batch, and their "total"."""
         return self._terms
 
-    def _terms_of(self, image: Tensor, label: Tensor | None) -> Terms:
+    def loss_terms(self, image: Tensor, label: Tensor | None) -> Terms:
+        """The terms of the loss of images (N, 1, *window), and of labels (N, q, *window) if they have any."""
         weights = self.config.weights
-        if label is not None and self.config.mode == "unsupervised":
-            label = None
-        if label is not None and self.fills:
-            label = filled(label, self.betti, self.config.window.axis)
+        label = self.asked_label(label)
         if isinstance(self.network, DeformationNetwork):
             deformed: Deformed = self.network(image, self.shown_templates())
             return deformation_terms(deformed, image, label, weights, self._topology)
         passes = self.network.passes(image) if isinstance(self.network, WUNet) else (self.network(image),)
         return pixel_wise_terms(passes, label, weights, self._topology)
+
+    def asked_label(self, label: Tensor | None) -> Tensor | None:
+        """What is asked for in this epoch, where a label is known: the label, or the same with its holes filled."""
+        if label is None or self.config.mode == "unsupervised":
+            return None
+        return filled(label, self.betti, self.config.window.axis) if self.fills else label
 
     def shown_templates(self) -> Tensor:
         """What the network is shown in this epoch."""
