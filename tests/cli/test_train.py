@@ -146,7 +146,7 @@ def test_what_is_no_name_is_refused(out: str, toposeg: Callable, data: Path, tmp
 
 
 def test_stopped_and_killed_it_goes_on_to_the_same_weights(toposeg: Callable, data: Path, tmp_path: Path) -> None:
-    config = small_config(data, tmp_path, optimisation={"epochs": 60, "batch": 1, "patience": 0})
+    config = small_config(data, tmp_path, optimisation={"epochs": 25, "batch": 3, "patience": 0})
     out = tmp_path / "ring"
     command = [sys.executable, "-m", "napari_toposeg", "train", str(config), "--out", str(out)]
     for stage, sent, code in (("epoch 2 ", signal.SIGINT, 130), ("epoch 5 ", signal.SIGKILL, -signal.SIGKILL)):

@@ -217,7 +217,8 @@ def test_every_field_is_in_the_guide_with_its_default(kind: Callable[..., Any], 
 
 def test_the_guide_names_no_field_that_there_is_not(guide: str) -> None:
     known = {one.name for kind in KINDS for one in dataclasses.fields(kind)}
-    assert set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE)) <= known
+    _, _, fields = guide.partition("## Every field")
+    assert set(re.findall(r"^\| `(\w+)` \|", fields, re.MULTILINE)) == known
 
 
 def test_the_guides_examples_are_configs(guide: str, tmp_path: Path) -> None:
