@@ -208,7 +208,7 @@ class TrainingConfig:
     objects : tuple of TrainedObject
         What is segmented. A pixel-wise network may have one without caring for its prior; topology is counted by it.
     network : str
-        One of `NETWORK_NAMES`.
+        One of `NETWORK_NAMES`, or of `PRESET_NAMES`: the network as a paper published it.
     window : Window
         How the network sees an image.
     settings : mapping

@@ -15,7 +15,16 @@ from napari_toposeg.data import Case, Split, cases_of, draw_split, find_cases, r
 from napari_toposeg.errors import ToposegError, ToposegWarning, listed
 from napari_toposeg.formats import read_prior
 from napari_toposeg.inference.weights import load_weights
-from napari_toposeg.networks import NETWORK_NAMES, DeformationNetwork, NetworkSettings, build, settings_from_dict
+from napari_toposeg.networks import (
+    NETWORK_NAMES,
+    PRESET_NAMES,
+    DeformationNetwork,
+    NetworkSettings,
+    build,
+    preset,
+    settings_from_dict,
+    settings_to_dict,
+)
 from napari_toposeg.priors import Prior, mean_shape
 from napari_toposeg.training.config import MEAN_SHAPE, PIXEL_WISE, TrainedObject, TrainingConfig
 from napari_toposeg.training.samples import Sample, object_mask, sample_of
@@ -202,6 +211,21 @@ def find_priors(config: TrainingConfig, divided: Divided, template: Path | None)
     return tuple(priors)
 
 
+def with_network_of_preset(config: TrainingConfig) -> TrainingConfig:
+    """The same config, with the network and the settings that a preset's name stands for; other names stay.
+
+    What the config says of settings goes before the preset's. Loss and optimisation stay the config's: what was
+    published of them is for other terms (`Preset`).
+    """
+    if config.network not in PRESET_NAMES:
+        return config
+    published = preset(config.network, config.window.ndim)
+    settings = settings_to_dict(published.settings)
+    for told in ("ndim", "objects"):
+        settings.pop(told, None)
+    return replace(config, network=published.network, settings={**settings, **config.settings})
+
+
 def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
     """The network with its first weights: drawn by the seed, or those that the config starts from.
 
@@ -211,9 +235,8 @@ def make_network(config: TrainingConfig) -> tuple[nn.Module, NetworkSettings]:
         If there is no network of that name, its settings make no sense, or the weights to start from are another's.
     """
     if config.network not in NETWORK_NAMES:
-        raise ToposegError(
-            f"There is no network {config.network!r}.", todo=f"Choose one of {', '.join(NETWORK_NAMES)}."
-        )
+        known = ", ".join((*NETWORK_NAMES, *PRESET_NAMES))
+        raise ToposegError(f"There is no network {config.network!r}.", todo=f"Choose one of {known}.")
     objects = len(config.objects)
     told = {"inputs": 1, "outputs": objects} if config.network in PIXEL_WISE else {"objects": objects}
     told["ndim"] = config.window.ndim

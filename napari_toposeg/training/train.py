@@ -28,6 +28,7 @@ from napari_toposeg.training.prepare import (
     find_priors,
     make_network,
     read_samples,
+    with_network_of_preset,
 )
 from napari_toposeg.training.samples import Batches, Samples
 from napari_toposeg.training.templates import shown_templates
@@ -78,7 +79,7 @@ def train(config: TrainingConfig, folder: Path) -> Steps[Trained]:
     ToposegError
         If the data cannot be used, the folder holds another training, or the loss is no number any more.
     """
-    config = with_whole_paths(config, Path.cwd())
+    config = with_network_of_preset(with_whole_paths(config, Path.cwd()))
     weights_path = folder / f"{folder.resolve().name}.safetensors"
     _refuse_what_is_taken(config, folder, weights_path)
     if _is_sound(weights_path):

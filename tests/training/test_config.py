@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from napari_toposeg.data import Augmentation
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.inference.window import Window
+from napari_toposeg.networks import PRESET_NAMES, preset
 from napari_toposeg.training import (
     Data,
     LossWeights,
@@ -26,6 +27,7 @@ from napari_toposeg.training import (
     read_config,
     write_config,
 )
+from napari_toposeg.training.prepare import make_network, with_network_of_preset
 
 KINDS = (TrainingConfig, Data, TrainedObject, LossWeights, Optimisation, Window, Augmentation)
 
@@ -227,3 +229,17 @@ def test_the_guides_examples_are_configs(guide: str, tmp_path: Path) -> None:
     for example in examples:
         (tmp_path / "config.yaml").write_text(example)
         read_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize("name", PRESET_NAMES)
+def test_a_presets_name_stands_for_the_network_as_it_was_published(name: str) -> None:
+    published = preset(name, 2)
+    objects = tuple(TrainedObject("disk") for _ in range(getattr(published.settings, "objects", 1)))
+    config = TrainingConfig(Data("images", "labels"), objects, name, Window((32, 32)))
+    resolved = with_network_of_preset(config)
+    assert resolved.network == published.network
+    assert make_network(resolved)[1] == published.settings
+    changed_by_hand = dataclasses.replace(config, settings={"border": 4.0})
+    assert make_network(with_network_of_preset(changed_by_hand))[1] == dataclasses.replace(
+        published.settings, border=4.0
+    )
