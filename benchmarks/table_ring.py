@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from table_tasks import PIXEL_WISE_SYSTEMS, PUBLISHED_SMOOTHNESS, RING_SYSTEMS, SMOOTH_ONLY, ring
-from trained_systems import Figures, System, mean_and_error, measure, parameters, test_cases, trained
+from table_tasks import PIXEL_WISE_SYSTEMS, PUBLISHED_SMOOTHNESS, RING_LENGTH, RING_SYSTEMS, SMOOTH_ONLY, ring
+from trained_systems import Figures, System, Task, mean_and_error, measure, parameters, test_cases, trained
 
+from napari_toposeg.formats import read_prior
+from napari_toposeg.inference import TrainedNetwork
 from napari_toposeg.networks import preset, settings_to_dict
 
 SEEDS = (0, 1, 2)
@@ -33,45 +35,84 @@ HEADINGS = (
 
 Runs = dict[str, dict[int, list[Figures]]]
 
+AGAIN = tuple(system for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS) if system.name in ("unet", "mltpsn"))
+"""Systems that are also trained for as long again: a deformation takes longer to learn than a mask."""
+
+HYBRIDS = {"hybrid": ("mltpsn", "unet"), "hybrid-again": ("mltpsn-again", "unet-again")}
+
+
+def second_cycle(system: System, first: Path) -> System:
+    """A system trained for as many epochs again, from its weights, along a second cosine from 1e-3."""
+    changes = {"start": str(first), "optimisation": RING_LENGTH}
+    words = f"{system.words}, trained as long again"
+    return System(f"{system.name}-again", words, system.network, system.settings, system.weights, changes)
+
 
 def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tuple[tuple[str, ...], list[list[str]]]:
     """T1: every system, and the hybrid of mlTPSN and U-Net; means over cases, then over seeds."""
     task = ring()
-    strict: Runs = {}
-    plain: Runs = {}
-    size: dict[str, int] = {}
+    gathered = _Gathered({}, {}, {})
     for seed in seeds or SEEDS:
-        networks = {}
-        # The two of the hybrid first.
-        order = sorted((*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS), key=lambda one: one.name not in ("unet", "mltpsn"))
-        for system in order:
-            network, prior, folder = trained(task, system, seed, out, console)
-            networks[system.name] = network
-            size[system.name] = parameters(network)
-            cases = test_cases(task, folder)
-            for certify, runs in (("report", plain), ("strict", strict)):
-                found = measure(task, network, prior, cases, folder / f"{certify}.json", certify=certify)
-                runs.setdefault(system.name, {})[seed] = found
-            if system.name in ("unet", "mltpsn") and {"unet", "mltpsn"} <= networks.keys():
-                path = folder.with_name(f"hybrid-{seed}.json")
-                deforming = networks["mltpsn"]
-                found = measure(task, deforming, prior, cases, path, certify="strict", hybrid=networks["unet"])
-                strict.setdefault("hybrid", {})[seed] = found
-                size["hybrid"] = size["unet"] + size["mltpsn"]
+        networks: dict[str, TrainedNetwork] = {}
+        files: dict[str, Path] = {}
+        for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS):
+            networks[system.name], files[system.name] = _run(task, system, seed, out, console, gathered)
+        for first in AGAIN:
+            system = second_cycle(first, files[first.name])
+            networks[system.name], files[system.name] = _run(task, system, seed, out, console, gathered)
+        for hybrid, (deforming, pixel_wise) in HYBRIDS.items():
+            folder = files[deforming].parent
+            gathered.strict.setdefault(hybrid, {})[seed] = measure(
+                task,
+                networks[deforming],
+                read_prior(task.config.objects[0].prior),
+                test_cases(task, folder),
+                folder.with_name(f"{hybrid}-{seed}.json"),
+                certify="strict",
+                hybrid=networks[pixel_wise],
+            )
+            gathered.parameters[hybrid] = gathered.parameters[deforming] + gathered.parameters[pixel_wise]
+    again = [second_cycle(system, Path()) for system in AGAIN]
+    hybrids = [
+        System("hybrid", "hybrid: mlTPSN, then U-Net", "hybrid"),
+        System("hybrid-again", "hybrid of the last two", "hybrid"),
+    ]
     rows = []
-    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, System("hybrid", "hybrid: mlTPSN, then U-Net", "")):
+    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again, hybrids[1]):
         deforms = system.network not in ("unet", "wunet")
+        before = columns(gathered.plain[system.name], folds=deforms) if system.name in gathered.plain else [""] * 5
         rows.append(
             [
                 system.words,
-                f"{size[system.name]:,}",
-                *columns(strict[system.name], folds=deforms),
-                *(columns(plain[system.name], folds=deforms)[i] for i in (1, 3, 4) if system.name in plain),
-                *([] if system.name in plain else ["", "", ""]),
+                f"{gathered.parameters[system.name]:,}",
+                *columns(gathered.strict[system.name], folds=deforms),
+                *(before[number] for number in (1, 3, 4)),
                 *PAPER.get(system.name, ("", "", "")),
             ]
         )
     return HEADINGS, rows
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """Figures by system and seed, certified and before, and parameters by system."""
+
+    strict: Runs
+    plain: Runs
+    parameters: dict[str, int]
+
+
+def _run(
+    task: Task, system: System, seed: int, out: Path, console: Console, gathered: _Gathered
+) -> tuple[TrainedNetwork, Path]:
+    """Train and measure one system; what it came to is added, the network and its file are given back."""
+    network, prior, folder = trained(task, system, seed, out, console)
+    gathered.parameters[system.name] = parameters(network)
+    cases = test_cases(task, folder)
+    for certify, runs in (("report", gathered.plain), ("strict", gathered.strict)):
+        found = measure(task, network, prior, cases, folder / f"{certify}.json", certify=certify)
+        runs.setdefault(system.name, {})[seed] = found
+    return network, folder / f"{folder.name}.safetensors"
 
 
 def columns(runs: dict[int, list[Figures]], *, folds: bool) -> list[str]:
