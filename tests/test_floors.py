@@ -47,7 +47,7 @@ def test_imports_point_down() -> None:
     [
         ("topology", "import napari_toposeg.formats"),  # up
         ("formats", "import napari_toposeg.losses"),  # sideways, between rooms that do not know each other
-        ("session.py", "def later():\n    import napari_toposeg.docks"),  # up, and hidden in a function
+        ("session", "def later():\n    import napari_toposeg.docks"),  # up, and hidden in a function
         ("inference", "import qtpy"),  # a window below the top floor
     ],
 )
