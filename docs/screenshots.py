@@ -65,7 +65,8 @@ def walk(folder: Path, *, theme: str, suffix: str = "") -> None:
     viewer.window.resize(*SIZE)
     workspace = workspace_of(viewer)
     session = workspace.session
-    prior, segment, deformation = (viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS)
+    docks = {name: viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS}
+    prior, segment, deformation = (docks[name] for name in ("Prior", "Segment", "Deformation"))
     wait(seconds=4.0)  # the gallery's pictures come from the compute thread
 
     viewer.open_sample(PLUGIN, "torus")

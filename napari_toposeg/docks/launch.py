@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 
 from napari import Viewer
 from qtpy.QtCore import Qt
@@ -15,6 +16,7 @@ from napari_toposeg.formats import NIFTI_ENDINGS, split_ending
 
 PLUGIN = "napari-toposeg"
 DOCKS = ("Prior", "Segment", "Deformation")
+"""In the order of their tabs; Segment stands below the others where there is room."""
 
 _WIDTH = 420
 _PRIOR_SHARE = 0.62
@@ -23,7 +25,7 @@ _TALL = 950
 
 
 def open_all(viewer: Viewer) -> None:
-    """Open every dock: Prior and Deformation as tabs, Segment below them, the certificate under the canvas.
+    """Open every dock: all but Segment as tabs, Segment below them, the certificate under the canvas.
 
     A dock that is open already stays where it is.
     """
@@ -33,14 +35,15 @@ def open_all(viewer: Viewer) -> None:
     docks = {name: _dock_of(viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]) for name in DOCKS}
     for dock in docks.values():
         dock.show()
-    prior, segment, deformation = (docks[name] for name in DOCKS)
+    prior, segment, *others = (docks[name] for name in DOCKS)
     window = prior.window()
     if not isinstance(window, QMainWindow) or any(dock.window() is not window for dock in docks.values()):
         return
     tall = window.screen().availableGeometry().height() >= _TALL
     if not tall:
         window.tabifyDockWidget(prior, segment)
-    window.tabifyDockWidget(prior if tall else segment, deformation)
+    for before, dock in pairwise([prior if tall else segment, *others]):
+        window.tabifyDockWidget(before, dock)
     window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
     prior.raise_()
     window.resizeDocks([prior, segment], [_WIDTH, _WIDTH], Qt.Orientation.Horizontal)

@@ -48,10 +48,20 @@ class Window:
 
     viewer: Any
     workspace: Any
-    prior: Any
-    segment: Any
-    deformation: Any
+    docks: dict[str, Any]
     qtbot: Any
+
+    @property
+    def prior(self) -> Any:
+        return self.docks["Prior"]
+
+    @property
+    def segment(self) -> Any:
+        return self.docks["Segment"]
+
+    @property
+    def deformation(self) -> Any:
+        return self.docks["Deformation"]
 
     @property
     def session(self) -> Any:
@@ -104,9 +114,9 @@ def window(tidy: None, make_napari_viewer: Any, qtbot: Any) -> Iterator[Window]:
 
     viewer = make_napari_viewer(show=True)
     open_all(viewer)
-    docks = [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS]
+    docks = {name: viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS}
     workspace = workspace_of(viewer)
-    yield Window(viewer, workspace, *docks, qtbot)
+    yield Window(viewer, workspace, docks, qtbot)
     workspace.session.close()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from npe2 import PluginManifest
 
+from napari_toposeg.docks.launch import DOCKS
 from napari_toposeg.docks.reader import get_reader, read
 from napari_toposeg.docks.writer import write_labels, write_volume
 
@@ -22,7 +23,7 @@ def manifest() -> PluginManifest:
 def test_the_manifest_is_valid_and_all_that_it_names_exists(manifest) -> None:
     manifest.validate_imports()
     assert all(command.id.startswith("napari-toposeg.") for command in manifest.contributions.commands)
-    assert [widget.display_name for widget in manifest.contributions.widgets] == ["Prior", "Segment", "Deformation"]
+    assert tuple(widget.display_name for widget in manifest.contributions.widgets) == DOCKS
 
 
 def test_pictures_are_left_to_napari(manifest) -> None:
