@@ -14,7 +14,6 @@ from napari_toposeg.errors import ToposegError
 if TYPE_CHECKING:
     from napari_toposeg.topology import Barcode
 
-_PLOT_ENDINGS = (".png", ".pdf", ".svg")
 _SHOWN = 5
 """Bars of each dimension in the table."""
 
@@ -57,7 +56,7 @@ def barcode(
     full_scale
         The number that stands for certain: 100 for per cent, 255 for a map of 8 bits.
     output
-        Where all bars go, longest first (.json).
+        Where all bars go, longest first: .json, or .csv for a table.
     plot
         Where a picture of the barcode goes: .png, .pdf or .svg.
     json
@@ -65,7 +64,9 @@ def barcode(
     quiet
         Show no table.
     """
-    check_outputs([(output, (".json",)), (plot, _PLOT_ENDINGS)], [map])
+    from napari_toposeg.formats import BARCODE_ENDINGS, BARCODE_PICTURE_ENDINGS, split_ending
+
+    check_outputs([(output, BARCODE_ENDINGS), (plot, BARCODE_PICTURE_ENDINGS)], [map])
     if not 0.0 <= min_persistence <= 1.0:
         raise ToposegError(
             f"A --min-persistence of {min_persistence:g} makes no sense.",
@@ -80,7 +81,13 @@ def barcode(
         )
 
     from napari_toposeg.cli.running import compile_once
-    from napari_toposeg.formats import dump_barcode, read_map, replacing, write_barcode
+    from napari_toposeg.formats import (
+        dump_barcode,
+        read_map,
+        write_barcode,
+        write_barcode_picture,
+        write_barcode_table,
+    )
     from napari_toposeg.topology import barcode as barcode_of
     from napari_toposeg.topology import betti_numbers, check_connectivity
 
@@ -90,12 +97,9 @@ def barcode(
     found = barcode_of(source.values, connectivity=connectivity, min_persistence=min_persistence, band=band)
     found = source.barcode_in_file(found)
     if output is not None:
-        write_barcode(found, output)
+        (write_barcode_table if split_ending(output)[1] == ".csv" else write_barcode)(found, output)
     if plot is not None:
-        from napari_toposeg.topology.persistence.plots import plot_barcode
-
-        with replacing(plot) as part:
-            plot_barcode(found, title=map.name).savefig(part, dpi=200)
+        write_barcode_picture(found, plot, title=map.name)
     if json:
         dump_barcode(found, sys.stdout)
     elif not quiet:

@@ -2,7 +2,15 @@
 
 from napari_toposeg.formats.arrays import ARRAY_ENDINGS, open_arrays
 from napari_toposeg.formats.atomic import replacing
-from napari_toposeg.formats.barcodes import dump_barcode, read_barcode, write_barcode
+from napari_toposeg.formats.barcodes import (
+    BARCODE_ENDINGS,
+    BARCODE_PICTURE_ENDINGS,
+    dump_barcode,
+    read_barcode,
+    write_barcode,
+    write_barcode_picture,
+    write_barcode_table,
+)
 from napari_toposeg.formats.fields import read_displacement, write_displacement, write_jacobian
 from napari_toposeg.formats.map_sources import MAP_ENDINGS
 from napari_toposeg.formats.maps import MAP_WRITTEN_ENDINGS, ProbabilityMap, read_map, write_map
@@ -26,6 +34,8 @@ from napari_toposeg.volume import check_finite
 
 __all__ = [
     "ARRAY_ENDINGS",
+    "BARCODE_ENDINGS",
+    "BARCODE_PICTURE_ENDINGS",
     "ENDINGS",
     "MAP_ENDINGS",
     "MAP_WRITTEN_ENDINGS",
@@ -54,6 +64,8 @@ __all__ = [
     "split_ending",
     "split_label",
     "write_barcode",
+    "write_barcode_picture",
+    "write_barcode_table",
     "write_displacement",
     "write_image",
     "write_jacobian",

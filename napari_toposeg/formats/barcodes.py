@@ -1,10 +1,11 @@
-"""Barcodes as JSON."""
+"""Barcodes as JSON, as a table and as a picture."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -15,13 +16,16 @@ from napari_toposeg.formats.atomic import replacing
 from napari_toposeg.formats.paths import existing_file
 
 if TYPE_CHECKING:
-    from napari_toposeg.topology.persistence import Barcode
+    from napari_toposeg.topology.persistence import Barcode, Scale
+
+BARCODE_ENDINGS = (".json", ".csv")
+BARCODE_PICTURE_ENDINGS = (".png", ".pdf", ".svg")
 
 _BARS_AT_ONCE = 10_000
 _CONNECTIVITIES = (4, 8, 6, 26)
 
 
-def write_barcode(barcode: Barcode, path: str | os.PathLike[str]) -> None:
+def write_barcode(barcode: Barcode, path: str | os.PathLike[str], *, facts: Mapping[str, Any] | None = None) -> None:
     """Write a barcode as JSON.
 
     Parameters
@@ -30,6 +34,8 @@ def write_barcode(barcode: Barcode, path: str | os.PathLike[str]) -> None:
         Written in its order: longest first, as `barcode` makes it.
     path : path
         .json; appears whole or not at all.
+    facts : mapping, optional
+        More that the object says of the map, ready for JSON; `read_barcode` passes over it.
 
     Raises
     ------
@@ -44,16 +50,17 @@ def write_barcode(barcode: Barcode, path: str | os.PathLike[str]) -> None:
     those of the file that the map was read from. Each bar stands on a line of its own.
     """
     with replacing(path) as part, open(part, "w", encoding="utf-8") as stream:
-        dump_barcode(barcode, stream)
+        dump_barcode(barcode, stream, facts)
 
 
-def dump_barcode(barcode: Barcode, stream: TextIO) -> None:
+def dump_barcode(barcode: Barcode, stream: TextIO, facts: Mapping[str, Any] | None = None) -> None:
     """Write a barcode as JSON, as `write_barcode` does, to an open text stream."""
     head = {
         "shape": list(barcode.shape),
         "connectivity": barcode.connectivity,
         "band": barcode.band,
         "min_persistence": barcode.min_persistence,
+        **(facts or {}),
     }
     stream.write(json.dumps(head)[:-1] + ', "bars": [')
     between = "\n"
@@ -61,6 +68,91 @@ def dump_barcode(barcode: Barcode, stream: TextIO) -> None:
         stream.write(between + lines)
         between = ",\n"
     stream.write("\n]}\n")
+
+
+def write_barcode_table(
+    barcode: Barcode, path: str | os.PathLike[str], *, columns: Mapping[str, Sequence[Any]] | None = None
+) -> None:
+    """Write a barcode as a table of comma-separated values, one bar a row.
+
+    Parameters
+    ----------
+    barcode : Barcode
+        Written in its order.
+    path : path
+        .csv; appears whole or not at all.
+    columns : mapping of str to sequence, optional
+        Further columns, a value for each bar.
+
+    Raises
+    ------
+    ToposegError
+        If it cannot be written.
+
+    Notes
+    -----
+    The columns are "dimension", "birth", "death", "length", and "birth_i", "birth_j", ..., "death_i", ...: one for each
+    axis of the map, empty where there is no such voxel.
+    """
+    from napari_toposeg.topology.persistence import NO_VOXEL
+
+    axes = "ijk"[: len(barcode.shape)]
+    names = ["dimension", "birth", "death", "length"]
+    names += [f"{end}_{axis}" for end in ("birth", "death") for axis in axes]
+    further = columns or {}
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow([*names, *further])
+        rows = zip(
+            barcode.dimension.tolist(),
+            barcode.birth.tolist(),
+            barcode.death.tolist(),
+            barcode.length.tolist(),
+            barcode.birth_voxel.tolist(),
+            barcode.death_voxel.tolist(),
+            strict=True,
+        )
+        for (*numbers, born, died), others in zip(rows, _rows(further, len(barcode)), strict=True):
+            places = [index if index != NO_VOXEL else "" for index in (*born, *died)]
+            table.writerow([*numbers, *places, *others])
+
+
+def _rows(columns: Mapping[str, Sequence[Any]], count: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*columns.values(), strict=True) if columns else iter([()] * count)
+
+
+def write_barcode_picture(
+    barcode: Barcode,
+    path: str | os.PathLike[str],
+    *,
+    diagram: bool = False,
+    level: float | None = 0.5,
+    title: str = "",
+    scale: Scale | None = None,
+) -> None:
+    """Draw a barcode, or its diagram, into a file.
+
+    Parameters
+    ----------
+    barcode : Barcode
+        What is drawn; of very many bars the longest.
+    path : path
+        .png, .pdf or .svg; appears whole or not at all.
+    diagram : bool
+        Points of birth and death instead of bars.
+    level, title, scale
+        As of `plot_barcode`.
+
+    Raises
+    ------
+    ToposegError
+        If it cannot be written.
+    """
+    from napari_toposeg.topology.persistence.plots import plot_barcode, plot_diagram
+
+    draw = plot_diagram if diagram else plot_barcode
+    with replacing(path) as part:
+        draw(barcode, level=level, title=title, scale=scale).savefig(part, dpi=200)
 
 
 def _lines(barcode: Barcode) -> Iterator[str]:

@@ -21,9 +21,11 @@ from napari_toposeg.topology.persistence import (
     BettiMatching,
     PersistencePairs,
     barcode,
+    barcode_steps,
     match_bars,
     persistence_pairs,
 )
+from napari_toposeg.topology.reaching import reach_voxel
 from napari_toposeg.topology.simple_points import mark_simple_points
 from napari_toposeg.topology.words import betti_words
 
@@ -35,6 +37,7 @@ __all__ = [
     "Correction",
     "PersistencePairs",
     "barcode",
+    "barcode_steps",
     "betti_numbers",
     "betti_words",
     "certify",
@@ -50,6 +53,7 @@ __all__ = [
     "match_bars",
     "path_snap",
     "persistence_pairs",
+    "reach_voxel",
     "signed_distance",
     "snap",
     "touches_at_corners",

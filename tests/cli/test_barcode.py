@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_the_json_has_the_places_of_the_file(toposeg: Callable, map_: Path, tmp_
     assert bars[2].birth_voxel == (10, 9, 8)
 
 
+def test_the_table_of_comma_separated_values_has_the_same_bars(toposeg: Callable, map_: Path, tmp_path: Path) -> None:
+    assert toposeg("barcode", map_, "-o", tmp_path / "bars.csv", "--json").code == 0
+    with open(tmp_path / "bars.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert toposeg("barcode", map_, "-o", tmp_path / "bars.json").code == 0
+    bars = read_barcode(tmp_path / "bars.json")
+    assert [float(row["length"]) for row in rows] == bars.length.tolist()
+    for row, bar in zip(rows, bars, strict=True):
+        assert ring()[tuple(int(row[f"birth_{axis}"]) for axis in "ijk")] == np.float32(row["birth"])
+        assert (row["death_i"] == "") == (bar.death_voxel is None)
+
+
 def test_short_bars_are_left_out_and_the_mask_is_counted_all_the_same(toposeg: Callable, map_: Path) -> None:
     outcome = toposeg("barcode", map_, "--min-persistence", 0.75)
     assert "tunnel " not in outcome.out
@@ -100,7 +113,7 @@ REFUSED = {
     "a negative band": (["{map}", "--band=-0.1"], "--band of -0.1"),
     "a connectivity of slices": (["{map}", "--connectivity", "8"], "Connectivity 8 does not exist in 3-D"),
     "no map": (["{folder}/none.nii"], "no file"),
-    "an unknown kind": (["{map}", "-o", "{folder}/bars.txt"], "Its ending is not .json"),
+    "an unknown kind": (["{map}", "-o", "{folder}/bars.txt"], "Its ending is not .json or .csv"),
     "an unknown picture": (["{map}", "--plot", "{folder}/bars.bmp"], "Its ending is not .png or .pdf or .svg"),
     "a folder that is not there": (["{map}", "-o", "{folder}/none/bars.json"], "There is no folder"),
     "a channel too many": (["{map}", "--channel", "1"], "no channel 1"),

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.topology import barcode, betti_numbers, persistence_pairs
+from napari_toposeg.topology import barcode, barcode_steps, betti_numbers, persistence_pairs
 
 PAIRS = {2: (8, 4), 3: (26, 6)}
 
@@ -247,3 +247,14 @@ def test_maps_of_any_real_type_are_taken(dtype):
 def test_what_is_no_map_of_probabilities_is_refused(p, options, said):
     with pytest.raises(ToposegError, match=said):
         barcode(p, **options)
+
+
+@pytest.mark.parametrize("shape", [(9, 14), (7, 8, 6)])
+def test_a_barcode_found_in_steps_is_the_same_and_says_what_is_looked_for(shape) -> None:
+    p = np.random.default_rng(5).random(shape)
+    steps = list(barcode_steps(p, min_persistence=0.1))
+    found, expected = steps[-1].result, barcode(p, min_persistence=0.1)
+    assert [step.stage for step in steps[1:-1]] == ["pieces", *(["tunnels", "cavities"] if p.ndim == 3 else ["holes"])]
+    assert [step.number for step in steps] == list(range(steps[-1].total + 1))
+    for name in ("dimension", "birth", "death", "birth_voxel", "death_voxel"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.steps import Step, Steps
 from napari_toposeg.topology.connectivity import check_connectivity
 from napari_toposeg.topology.persistence.bars import NO_VOXEL, Barcode
 from napari_toposeg.topology.persistence.filtration import as_levels, filtration, grid_of
 from napari_toposeg.topology.persistence.loops import loop_ends
 from napari_toposeg.topology.persistence.merging import cavity_ends, component_ends
+
+_STAGES = ("sort", "pieces", "tunnels", "cavities")
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +70,46 @@ def barcode(
     ToposegError
         As `persistence_pairs`.
     """
+    return _returned(_barcode(p, connectivity, min_persistence, band))
+
+
+def barcode_steps(
+    p: ArrayLike, *, connectivity: int | None = None, min_persistence: float = 0.0, band: float = 0.0
+) -> Steps[Barcode]:
+    """Find all bars of one map, one dimension at a time: what a window shows and can give up in between.
+
+    Parameters
+    ----------
+    p, connectivity, min_persistence, band
+        As of `barcode`.
+
+    Yields
+    ------
+    Step[Barcode]
+        Before the voxels are sorted, and before each dimension; the last carries the result. Most of the time goes to
+        the tunnels of a 3-D map: .9 of 1.3 s for 128x128x64 of smooth noise, 3.4 of 4.1 s for white noise.
+
+    Raises
+    ------
+    ToposegError
+        As `persistence_pairs`.
+    """
+    found = yield from _barcode(p, connectivity, min_persistence, band)
+    total = np.ndim(p) + 1
+    yield Step("barcode", total, total, result=found)
+
+
+def _barcode(
+    p: ArrayLike, connectivity: int | None, min_persistence: float, band: float
+) -> Generator[Step[Barcode], None, Barcode]:
     values = np.asarray(p)
-    pairs = persistence_pairs(values[None], connectivity=connectivity, min_persistence=min_persistence, band=band)
+    stages = _STAGES if values.ndim == 3 else (*_STAGES[:2], "holes")
+    search = _pairs(values[None], connectivity, min_persistence, band)
+    for number, stage in enumerate(stages):
+        yield Step(stage, number, len(stages))
+        if number + 1 < len(stages):
+            next(search)
+    pairs = _returned(search)
     order = np.lexsort((pairs.death_index, pairs.birth_index, pairs.dimension, pairs.death - pairs.birth))
     return Barcode(
         values.shape,
@@ -115,6 +160,13 @@ def persistence_pairs(
         If a value is not a number or is no probability, the maps are empty or not 2-D or 3-D, or an option is out of
         its range.
     """
+    return _returned(_pairs(maps, connectivity, min_persistence, band))
+
+
+def _pairs(
+    maps: ArrayLike, connectivity: int | None, min_persistence: float, band: float
+) -> Generator[None, None, PersistencePairs]:
+    """`persistence_pairs`, in parts: of each map the sorting of its voxels, and each dimension but the last."""
     if not 0 <= band < 0.5:
         raise ToposegError(f"The band {band} is not possible.", todo="Choose one from 0 (all levels) to below 0.5.")
     if not 0 <= min_persistence < 1:
@@ -129,9 +181,12 @@ def persistence_pairs(
     columns: list[tuple[int, int, NDArray[np.integer], NDArray[np.integer]]] = []
     for number, p in enumerate(stack):
         voxels = filtration(p, grid, floor, ceiling)
+        yield
         ends = [component_ends(voxels, p, connectivity)]
+        yield
         if p.ndim == 3:
             ends.append(loop_ends(voxels, connectivity))
+            yield
         ends.append(cavity_ends(voxels, connectivity))
         columns += [(number, dimension, *places) for dimension, places in enumerate(ends)]
     counts = [len(births) for _, _, births, _ in columns]
@@ -149,6 +204,16 @@ def persistence_pairs(
     length = (birth - death)[kept]
     kept = kept[np.lexsort((died[kept], born[kept], -length, dimension[kept], item[kept]))]
     return PersistencePairs(item[kept], dimension[kept], birth[kept], death[kept], born[kept], died[kept])
+
+
+def _returned(search: Generator[object, None, Value]) -> Value:
+    """What a search comes to when nobody stops it."""
+    while True:
+        try:
+            next(search)
+        except StopIteration as end:
+            value: Value = end.value
+            return value
 
 
 def _voxels(index: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:

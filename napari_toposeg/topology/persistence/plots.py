@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.topology.persistence.bars import Barcode
+from napari_toposeg.topology.persistence.scale import Scale
 from napari_toposeg.topology.words import FEATURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 DIMENSION_COLOURS = ("#0f6fc6", "#e07b00", "#12937f")
@@ -32,6 +34,7 @@ def plot_barcode(
     most: int = 100,
     shortest: float = 0.01,
     title: str = "",
+    scale: Scale | None = None,
 ) -> Figure:
     """Draw a barcode: one line for each bar, the level falling from 1 on the left to 0 on the right.
 
@@ -49,6 +52,8 @@ def plot_barcode(
         Nor are bars that are shorter, which would be specks; a network's map has hundreds of them close to 0.
     title : str
         Stands above.
+    scale : Scale, optional
+        What is written beside the axis instead of the levels.
 
     Returns
     -------
@@ -84,15 +89,22 @@ def plot_barcode(
     axes.set_xlim(1.0, 0.0)
     axes.set_ylim(max(row - gap, 1.0), -0.6)
     axes.set_yticks([])
-    axes.set_xlabel("level")
+    _measure(axes.xaxis, scale)
+    axes.set_xlabel("level" if scale is None else scale.name)
     if level is not None:
         axes.axvline(level, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0.5)
-    _finish(axes, barcode, shown, level, title, hidden=("left", "right", "top"), style={"linewidth": 2.2})
+    _finish(axes, barcode, shown, level, title, scale, hidden=("left", "right", "top"), style={"linewidth": 2.2})
     return _figure_of(axes)
 
 
 def plot_diagram(
-    barcode: Barcode, axes: Axes | None = None, *, level: float | None = 0.5, most: int = 5000, title: str = ""
+    barcode: Barcode,
+    axes: Axes | None = None,
+    *,
+    level: float | None = 0.5,
+    most: int = 5000,
+    title: str = "",
+    scale: Scale | None = None,
 ) -> Figure:
     """Draw a persistence diagram: a point for each bar, its birth across and its death up.
 
@@ -108,6 +120,8 @@ def plot_diagram(
         Of each dimension only so many of the longest are drawn; the legend says how many were left out.
     title : str
         Stands above.
+    scale : Scale, optional
+        What is written beside both axes instead of the levels.
 
     Returns
     -------
@@ -141,9 +155,13 @@ def plot_diagram(
     axes.set_xlim(1.0, 0.0)
     axes.set_ylim(1.0, 0.0)
     axes.set_aspect("equal")
-    axes.set_xlabel("birth")
-    axes.set_ylabel("death")
-    _finish(axes, barcode, shown, level, title, hidden=("right", "top"), style={"linestyle": "none", "markersize": 6})
+    for axis in (axes.xaxis, axes.yaxis):
+        _measure(axis, scale)
+    measured = "" if scale is None else f": {scale.name}"
+    axes.set_xlabel(f"birth{measured}")
+    axes.set_ylabel(f"death{measured}")
+    style = {"linestyle": "none", "markersize": 6}
+    _finish(axes, barcode, shown, level, title, scale, hidden=("right", "top"), style=style)
     return _figure_of(axes)
 
 
@@ -163,6 +181,16 @@ def _figure_of(axes: Axes) -> Figure:
     return figure
 
 
+def _measure(axis: Axis, scale: Scale | None) -> None:
+    """Write a scale's round numbers beside an axis of levels."""
+    from matplotlib.ticker import MaxNLocator
+
+    if scale is not None:
+        values = np.asarray(MaxNLocator(6).tick_values(scale.low, scale.high))
+        inside = [value for value in values.tolist() if scale.low <= value <= scale.high]
+        axis.set_ticks([scale.level(value) for value in inside], [f"{value:g}" for value in inside])
+
+
 def _longest(barcode: Barcode, dimension: int, most: int) -> Barcode:
     """The longest bars of a dimension, longest first."""
     bars = barcode.of_dimension(dimension)
@@ -176,6 +204,7 @@ def _finish(
     shown: Sequence[Barcode],
     level: float | None,
     title: str,
+    scale: Scale | None,
     *,
     hidden: Sequence[str],
     style: dict[str, Any],
@@ -193,7 +222,7 @@ def _finish(
         if len(bars) < count:
             label += f" ({count - len(bars):,} shortest not drawn)"
         if level is not None:
-            label += f", {betti[dimension]:,} at {level:g}"
+            label += f", {betti[dimension]:,} at {f'{level:g}' if scale is None else scale.text(level)}"
         marker = _MARKERS[dimension] if "markersize" in style else ""
         handles.append(Line2D([], [], color=colour, marker=marker, label=label, **style))
     # Below the axis by inches, whatever the height of the figure.
