@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.field_view import FieldView, inside_image
+from napari_toposeg.docks.going import go_to
 from napari_toposeg.docks.workspace import Workspace, derived
 from napari_toposeg.frame import Box, box_slices
 from napari_toposeg.inference import Segmentation
@@ -95,17 +96,8 @@ class DeformationLayers(QObject):
             return
         ndim = layout.ndim
         matrix = result.displacement.frame.index_in(result.volume.frame)
-        index = np.clip(matrix[:ndim, :ndim] @ cell + matrix[:ndim, 3], 0, np.array(layout.shape) - 1)
-        world = layout.world(index)
-        first = viewer.dims.ndim - ndim
-        for axis, place in enumerate(world):
-            viewer.dims.set_point(first + axis, float(place))
-        centre = list(viewer.scene.camera.center)
-        seen = [int(axis) - first for axis in viewer.dims.displayed]
-        for number, axis in enumerate(reversed(seen)):
-            if axis >= 0:
-                centre[-1 - number] = float(world[axis])
-        viewer.scene.camera.center = tuple(centre)
+        index = go_to(self._workspace, matrix[:ndim, :ndim] @ cell + matrix[:ndim, 3])
+        assert index is not None
         arguments = layout.box_arguments(result.volume.frame.box)
         point = layout.index(index)[None]
         layer = self.layer("worst")

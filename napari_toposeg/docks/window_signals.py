@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from psygnal import SignalInstance
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 
 from napari_toposeg.session import Session
@@ -50,6 +52,29 @@ class WindowSignals(QObject):
     def hand_over(self, then: Callable[[Any], None], value: Any) -> None:
         """Call ``then(value)`` in the window's thread; from any thread."""
         self._done.emit(then, value)
+
+    def follow(self, signal: SignalInstance, slot: Callable[[Any], None], *, owner: QObject) -> None:
+        """Call a slot in the window's thread whenever one of the session's signals is emitted, while its owner lives.
+
+        Parameters
+        ----------
+        signal : psygnal.SignalInstance
+            With one argument; emitted in any thread.
+        slot : callable
+            Given that argument.
+        owner : QObject
+            Whose slot it is.
+        """
+
+        def call(value: Any) -> None:
+            if isalive(owner):
+                slot(value)
+
+        def emit(value: Any) -> None:
+            self.hand_over(call, value)
+
+        signal.connect(emit)
+        owner.destroyed.connect(lambda: signal.disconnect(emit, missing_ok=True))
 
     def _take_step(self, step: Step[Any]) -> None:
         """In the compute thread: a step may come every millisecond, and the window needs one call for all of them."""

@@ -135,6 +135,20 @@ class Segmentation(Outcome):
         displacement = self.displacement.resampled(self.volume.frame)
         return displacement, jacobian_map(displacement.values).at_voxels
 
+    def template_distance(self) -> NDArray[np.float32]:
+        """(*box) float32: signed distance to the deformed template's surface, in mm, positive inside.
+
+        What the mask was made from. The distance is the template's own, carried along: it is exact in sign, and where
+        the template was stretched its numbers are stretched, too. Of a hybrid: before the mask was moved on.
+        """
+        from napari_toposeg.inference.warping import warped_distance
+
+        frame = self.volume.frame.crop(self.box)
+        field = self.displacement
+        distance = warped_distance(self.prior, self.placement, frame, field.values, field.frame)
+        # A voxel's own length, that of a cube as large.
+        return distance * np.float32(np.prod(frame.spacing) ** (1.0 / frame.ndim))
+
     def report(self) -> dict[str, Any]:
         """What happened, ready for JSON (without the input's hash, which needs the file)."""
         return {
