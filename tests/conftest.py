@@ -18,6 +18,59 @@ os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
 Count = Callable[..., tuple[int, ...]]
 
 
+@pytest.fixture
+def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Ship tiny weights instead of those that are shipped: (name, prior="ball", **card) to Weights.
+
+    The network is a small mltpsn that moves its template a little, this way and that. No own weights are known.
+    """
+    import torch
+
+    from napari_toposeg.inference.weights import Card, TrainedPrior, registry, save_weights
+    from napari_toposeg.inference.window import Window
+    from napari_toposeg.networks import build, settings_from_dict
+    from napari_toposeg.priors import find_prior
+
+    resources = tmp_path / "shipped_resources"
+    (resources / "weights").mkdir(parents=True)
+    (resources / "weights.json").write_text("{}")
+    monkeypatch.setattr(registry, "files", lambda package: resources)
+    monkeypatch.setenv("TOPOSEG_WEIGHTS", str(tmp_path / "own_weights"))
+
+    def make(name: str, prior: str = "ball", *, place: Path | None = None, **card: Any) -> Any:
+        template = find_prior(prior)
+        assert template is not None
+        settings = settings_from_dict(
+            "mltpsn", {"ndim": template.ndim, "features": 2, "resolutions": 2, "levels": 2, "border": 2.0}
+        )
+        network = build("mltpsn", settings)
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for tensor in network.parameters():
+                tensor.copy_(0.2 * torch.randn(tensor.shape, generator=generator))
+        facts: dict[str, Any] = {
+            "priors": (TrainedPrior(template.name, template.betti),),
+            "window": Window((24,) * template.ndim),
+            "metrics": {},
+            **card,
+        }
+        kept = Card(
+            network="mltpsn",
+            settings=settings,
+            spacing=(1.0,) * template.ndim,
+            data="synthetic images",
+            licence="CC0",
+            split={},
+            seed=0,
+            **facts,
+        )
+        folder = resources / "weights" if place is None else place
+        folder.mkdir(parents=True, exist_ok=True)
+        return save_weights(network, kept, folder / f"{name}.safetensors", half=True)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real images with labels; tests that need it skip where it is absent."""

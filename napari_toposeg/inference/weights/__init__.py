@@ -1,12 +1,14 @@
 """Trained networks on disk: the weights, the card that says what they are, and the names they are asked for by."""
 
 from napari_toposeg.inference.weights.card import Card, TrainedPrior, card_from_dict, card_to_dict
+from napari_toposeg.inference.weights.defaults import default_weights
 from napari_toposeg.inference.weights.registry import (
     KnownWeights,
     find_weights,
     known_weights,
     load_weights,
     own_folder,
+    shipped_weights,
     template_path,
     weights_path,
 )
@@ -19,6 +21,7 @@ __all__ = [
     "Weights",
     "card_from_dict",
     "card_to_dict",
+    "default_weights",
     "find_weights",
     "known_weights",
     "load_weights",
@@ -26,6 +29,7 @@ __all__ = [
     "read_card",
     "read_weights",
     "save_weights",
+    "shipped_weights",
     "template_path",
     "weights_path",
 ]

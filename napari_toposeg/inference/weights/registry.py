@@ -159,8 +159,12 @@ def known_weights() -> tuple[KnownWeights, ...]:
 
     Only cards are read: whether a file is the one that its card describes is found when it is loaded.
     """
-    shipped = Path(str(files("napari_toposeg.resources").joinpath("weights")))
-    return (*_in_folder(own_folder(), "own"), *_in_folder(shipped, "shipped"), *_in_index())
+    return (*_in_folder(own_folder(), "own"), *shipped_weights(), *_in_index())
+
+
+def shipped_weights() -> tuple[KnownWeights, ...]:
+    """The weights that come with the package, by name; only their cards are read."""
+    return tuple(_in_folder(Path(str(files("napari_toposeg.resources").joinpath("weights"))), "shipped"))
 
 
 def own_folder() -> Path:
