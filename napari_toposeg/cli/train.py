@@ -20,6 +20,7 @@ def train(
     labels: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None,
     label: Annotated[tuple[int, ...], arg(metavar="VALUE ..", help_behavior_hint="(default: all but 0)")] = (),
     prior: Annotated[str | None, arg(metavar="NAME|FILE|mean", help_behavior_hint="")] = None,
+    synthetic: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None,
     patient: Annotated[str | None, arg(metavar="REGEX", help_behavior_hint="(default: each file is a patient)")] = None,
     network: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mltpsn)")] = None,
     shape: Annotated[
@@ -52,6 +53,8 @@ def train(
         Which values of the label maps are the object.
     prior
         Its template: a name, a mask file, or the mean shape of the training labels.
+    synthetic
+        Draw so many images for each epoch instead of reading any: random objects with the prior's topology.
     patient
         Finds the patient in a file's name, so that nobody is trained on and tested on: 'patient[0-9]+'.
     network
@@ -79,7 +82,7 @@ def train(
     folder = _folder(out)
     told = _config(
         config,
-        data={"images": _text(images), "labels": _text(labels), "patient": patient},
+        data={"images": _text(images), "labels": _text(labels), "patient": patient, "synthetic": synthetic},
         first={"prior": prior, "labels": list(label) or None},
         window={"shape": None if shape is None else list(shape), "around": around},
         top={"network": network, "mode": mode, "seed": seed, "device": device},
@@ -134,11 +137,11 @@ def _config(
     from napari_toposeg.training import config_from_dict, config_to_dict, read_config, with_whole_paths
 
     plain: dict[str, Any] = {"network": "mltpsn"} if path is None else config_to_dict(read_config(path))
-    if path is None and (data["images"] is None or first["prior"] is None):
+    if path is None and ((data["images"] is None and not data["synthetic"]) or first["prior"] is None):
         raise ToposegError(
             "There is nothing to train.",
-            why="Neither a config nor both --images and --prior are given.",
-            todo="Give CONFIG.yaml, or --images DIR --labels DIR --prior NAME.",
+            why="Neither a config nor both --prior and --images (or --synthetic) are given.",
+            todo="Give CONFIG.yaml, or --images DIR --labels DIR --prior NAME, or --synthetic N --prior NAME.",
         )
     plain |= _given(top)
     for name, flags in (("data", data), ("window", window), ("optimisation", optimisation)):
@@ -150,7 +153,7 @@ def _config(
         )
     objects[0] |= _given(first)
     if "shape" not in plain["window"]:
-        plain["window"]["shape"] = _default_shape(objects[0]["prior"], Path(plain["data"]["images"]))
+        plain["window"]["shape"] = _default_shape(objects[0]["prior"], plain["data"].get("images", ""))
     return with_whole_paths(config_from_dict(plain), Path.cwd())
 
 
@@ -158,13 +161,13 @@ def _given(flags: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None}
 
 
-def _default_shape(prior: str, images: Path) -> list[int]:
+def _default_shape(prior: str, images: str) -> list[int]:
     """96x96 or 48x48x48, by the prior's dimensions; a mean shape has those of the images."""
     from napari_toposeg.data import find_cases, read_case
     from napari_toposeg.formats import read_prior
     from napari_toposeg.training import MEAN_SHAPE
 
-    ndim = read_case(find_cases(images)[0])[0].ndim if prior == MEAN_SHAPE else read_prior(prior).ndim
+    ndim = read_case(find_cases(images)[0])[0].ndim if prior == MEAN_SHAPE and images else read_prior(prior).ndim
     return [96, 96] if ndim == 2 else [48, 48, 48]
 
 

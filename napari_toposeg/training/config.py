@@ -65,7 +65,7 @@ class Data:
     Attributes
     ----------
     images : str
-        Folder of images: NIfTI, pictures or npz.
+        Folder of images: NIfTI, pictures or npz. Empty where images are drawn.
     labels : str
         Folder of their label maps; may be the same. Empty where nothing is labelled.
     unlabelled : str
@@ -80,6 +80,9 @@ class Data:
     labelled : int
         Of how many of the training patients, drawn by the seed, the labels are used; the others count as unlabelled.
         0: of all.
+    synthetic : int
+        So many images are drawn for each epoch instead of read (`synthetic_sample`), never the same ones twice: objects
+        of the prior's topology in random surroundings, which hold nobody's data. 0: none.
     name, licence : str
         What stands on the card: what these images are, and under which terms.
 
@@ -89,7 +92,7 @@ class Data:
         If no folder is named, or a number is out of range.
     """
 
-    images: str
+    images: str = ""
     labels: str = ""
     unlabelled: str = ""
     patient: str = ""
@@ -97,12 +100,17 @@ class Data:
     validation: float = 0.15
     test: float = 0.15
     labelled: int = 0
+    synthetic: int = 0
     name: str = "images of the user's own"
     licence: str = "unknown"
 
     def __post_init__(self) -> None:
         wrong = ""
-        if not self.images:
+        if self.synthetic < 0:
+            wrong = f"data.synthetic is {self.synthetic}, not a number of images"
+        elif self.synthetic and (self.images or self.labels or self.unlabelled):
+            wrong = "images are either drawn (data.synthetic) or read from folders"
+        elif not (self.images or self.synthetic):
             wrong = "data.images names no folder"
         elif self.labelled < 0:
             wrong = f"data.labelled is {self.labelled}, not a number of patients"
@@ -258,12 +266,15 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         data = self.data
+        known = bool(data.labels or data.synthetic)
         wrong = ""
         if not self.objects:
             wrong = "no object is named"
         elif self.mode not in get_args(Mode):
             wrong = f"there is no mode {self.mode!r}; there are {', '.join(get_args(Mode))}"
-        elif self.mode != "unsupervised" and not data.labels:
+        elif data.synthetic and (self.mode != "supervised" or len(self.objects) > 1 or self.window.around != "box"):
+            wrong = "what is drawn is one object in a window around its box, and its label is known"
+        elif self.mode != "unsupervised" and not known:
             wrong = f"the mode {self.mode!r} needs labels"
         elif self.mode == "semi-supervised" and not (data.unlabelled or data.labelled):
             wrong = "the mode 'semi-supervised' needs unlabelled images, or fewer labelled patients than there are"
@@ -271,7 +282,7 @@ class TrainingConfig:
             wrong = f"a {self.network} without labels learns no object: it has no template"
         elif self.unlabelled_loss == "chan-vese" and self.mode == "semi-supervised" and self.network in PIXEL_WISE:
             wrong = f"a {self.network} has no template that the Chan-Vese energy could move"
-        elif self.window.around == "box" and (data.unlabelled or not data.labels):
+        elif self.window.around == "box" and (data.unlabelled or not known):
             wrong = "a window around the organ's box needs labels, which say where that is; centre and image do without"
         elif MEAN_SHAPE in (one.prior for one in self.objects) and not data.labels:
             wrong = "a mean shape is made of labels"

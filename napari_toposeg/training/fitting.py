@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import replacing
@@ -26,11 +27,15 @@ from napari_toposeg.training.config import TrainingConfig
 from napari_toposeg.training.history import best_epoch, write_history
 from napari_toposeg.training.in_thread import from_thread
 from napari_toposeg.training.module import TrainingModule
-from napari_toposeg.training.samples import Batches, Samples
+from napari_toposeg.training.samples import Batches
 
 
 def fitted(
-    module: TrainingModule, samples: Samples, batches: Batches, config: TrainingConfig, folder: Path
+    module: TrainingModule,
+    samples: Dataset[dict[str, Tensor]],
+    batches: Batches,
+    config: TrainingConfig,
+    folder: Path,
 ) -> Iterator[Step[Any]]:
     """Train a network.
 
@@ -38,7 +43,8 @@ def fitted(
     ----------
     module : TrainingModule
         Its history is that of the whole training in the end, and its weights those of the last epoch.
-    samples : Samples
+    samples : Dataset
+        By key, as `Samples` has them.
     batches : Batches
     config : TrainingConfig
     folder : Path

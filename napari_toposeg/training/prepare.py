@@ -73,6 +73,8 @@ def divided_cases(config: TrainingConfig, split: Split | None = None) -> Divided
         If a folder cannot be used, nothing is left to train on, or fewer patients are there than are to be labelled.
     """
     data = config.data
+    if data.synthetic:
+        return Divided((), (), (), (), Split(("synthetic",), (), (), config.seed))
     cases = find_cases(data.images, data.labels or None, patient=data.patient)
     patients = sorted({case.patient for case in cases})
     if split is None:

@@ -31,9 +31,13 @@ from napari_toposeg.training.prepare import (
     with_network_of_preset,
 )
 from napari_toposeg.training.samples import Batches, Samples
+from napari_toposeg.training.synthetic import SyntheticSamples, check_synthetic, draw_validation
 from napari_toposeg.training.templates import shown_templates
 
 if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.utils.data import Dataset
+
     from napari_toposeg.training.module import TrainingModule
 
 _CONFIG, _SPLIT, _HISTORY, _TEMPLATE = "config.yaml", "split.json", "history.csv", "template.nii.gz"
@@ -90,6 +94,7 @@ def train(config: TrainingConfig, folder: Path) -> Steps[Trained]:
     choose_device(config.device, ndim=config.window.ndim)
     network, settings = make_network(config)
     check_network(network, config)
+    check_synthetic(config)
     split_path = folder / _SPLIT
     divided = divided_cases(
         config, read_split(split_path) if _is_ours(config, folder) and split_path.exists() else None
@@ -97,7 +102,7 @@ def train(config: TrainingConfig, folder: Path) -> Steps[Trained]:
     find_priors(config, divided, None)
     _claim(config, folder)
     write_split(divided.split, split_path)
-    reading = read_samples(config, divided)
+    reading = draw_validation(config) if config.data.synthetic else read_samples(config, divided)
     while True:
         try:
             number, total = next(reading)
@@ -112,8 +117,13 @@ def train(config: TrainingConfig, folder: Path) -> Steps[Trained]:
 
     templates = shown_templates(priors, config.window)
     module = TrainingModule(network, templates, [prior.betti for prior in priors], config, samples.validation)
-    batches = Batches(len(samples.train), len(samples.unlabelled), config.optimisation.batch, config.seed)
-    shown = Samples(samples.train, samples.unlabelled, config.augmentation, config.seed)
+    count = config.data.synthetic or len(samples.train)
+    batches = Batches(count, len(samples.unlabelled), config.optimisation.batch, config.seed)
+    shown: Dataset[dict[str, Tensor]] = (
+        SyntheticSamples(config)
+        if config.data.synthetic
+        else Samples(samples.train, samples.unlabelled, config.augmentation, config.seed)
+    )
     yield from fitted(module, shown, batches, config, folder)
     write_history(module.history, folder / _HISTORY)
     best = read_checkpoint(folder / BEST)
@@ -205,11 +215,13 @@ def _card(
     metrics |= {f"test {name}": value for name, value in module.scores_of(samples.test, size).items()}
     metrics |= {"best epoch": float(best)}
     parts = {part: getattr(divided.split, part) for part in ("train", "validation", "test")}
-    labelled = {case.patient for case in divided.train}
+    labelled = {case.patient for case in divided.train} or set(divided.split.train)
     parts["train"] = tuple(patient for patient in divided.split.train if patient in labelled)
     if config.mode == "semi-supervised" and config.data.labelled:
         parts["unlabelled"] = tuple(patient for patient in divided.split.train if patient not in labelled)
-    spacing = np.mean([sample.spacing for sample in samples.train], axis=0)
+    # What is drawn has no size in the world.
+    steps = [sample.spacing for sample in samples.train] or [(1.0,) * config.window.ndim]
+    spacing = np.mean(steps, axis=0)
     return Card(
         network=config.network,
         settings=settings,
