@@ -6,6 +6,7 @@ from napari_toposeg.inference.multiple import MultiSegmentation, segment_objects
 from napari_toposeg.inference.objects import Resolved, resolve_overlaps
 from napari_toposeg.inference.pixelwise import logits_on_voxels, pixelwise_logits, segment_by_logits
 from napari_toposeg.inference.prediction import segment_by_network
+from napari_toposeg.inference.prompts import Prompt, PromptOutcome, Prompts
 from napari_toposeg.inference.refine import refine, refine_network
 from napari_toposeg.inference.refine_settings import RefineSettings
 from napari_toposeg.inference.refine_target import check_target, parse_betti, target_words
@@ -24,6 +25,9 @@ __all__ = [
     "MultiSegmentation",
     "Outcome",
     "PixelwiseSegmentation",
+    "Prompt",
+    "PromptOutcome",
+    "Prompts",
     "RefineSettings",
     "Refined",
     "Resolved",

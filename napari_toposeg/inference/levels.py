@@ -64,7 +64,11 @@ def make_level(volume: Volume, field: Frame, within: Box | None, voxels: int, de
     ToposegError
         If the region holds one single intensity.
     """
-    frame = working_frame(field, voxels)
+    return level_on(volume, working_frame(field, voxels), within, device)
+
+
+def level_on(volume: Volume, frame: Frame, within: Box | None, device: torch.device) -> Level:
+    """Resample an image on to a grid. Errors are those of `make_level`."""
     image = resample(volume.voxels, volume.frame, frame)
     at = frame.coordinates(frame.index_in(volume.frame)).numpy()
     # Beyond the image its border voxels are repeated; they say nothing, and count nothing.

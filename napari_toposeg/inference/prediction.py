@@ -14,12 +14,15 @@ from torch import Tensor
 from napari_toposeg.deformation import Displacement, border_window
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, Frame, clip_box
+from napari_toposeg.inference.continued import continued
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.finishing import Finished, field_grid, finished
 from napari_toposeg.inference.fit import Fitted
 from napari_toposeg.inference.grids import WINDOW
+from napari_toposeg.inference.honouring import honoured
 from napari_toposeg.inference.hybrid import snapped_on_to_logits
 from napari_toposeg.inference.pixelwise import check_pixelwise, pixelwise_logits
+from napari_toposeg.inference.prompts import Prompts, heard
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
@@ -27,7 +30,7 @@ from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
 from napari_toposeg.inference.window import shown_image, shown_template, span_of, window_frame, window_placement
 from napari_toposeg.priors import Prior
-from napari_toposeg.steps import Step, Steps, announced
+from napari_toposeg.steps import Finish, Step, Steps, announced
 from napari_toposeg.topology import certify
 from napari_toposeg.volume import Volume, check_finite
 
@@ -61,6 +64,7 @@ def segment_by_network(
     site: Site,
     trained: TrainedNetwork,
     settings: Settings | None = None,
+    prompts: Prompts = (),
     *,
     hybrid: TrainedNetwork | None = None,
 ) -> Steps[Segmentation]:
@@ -78,7 +82,11 @@ def segment_by_network(
     trained : TrainedNetwork
         A deformation network of one object.
     settings : Settings, optional
-        `device` and `certify` matter; nothing is fitted, and nothing is random.
+        `device`, `certify`, `refine` and `refine_iterations` matter, and the energy's weights where it is refined;
+        nothing is random.
+    prompts : tuple of Prompt
+        Voxels that have to be in the mask or out of it, as in `segment`. They move the deformation also where it is not
+        refined otherwise: then the image does not count.
     hybrid : TrainedNetwork, optional
         A pixel-wise network of one object, towards whose logits the mask is carried in the end, by simple points alone.
         The two need not see the image through the same window.
@@ -86,8 +94,8 @@ def segment_by_network(
     Yields
     ------
     Step[Segmentation]
-        Stages prepare, predict, unfold and certify; the last carries the result. There is nothing to end early:
-        `Finish` goes on to the result.
+        Stages prepare, predict, refine (one an iteration, where there is anything to do), unfold and certify; the last
+        carries the result. `Finish` ends the refinement early, and goes on to the result.
 
     Raises
     ------
@@ -95,6 +103,11 @@ def segment_by_network(
         If the window wants a box and the site has none, the dimensions or the number of objects differ, what is seen is
         not finite or of one single intensity, the template has too few voxels there to keep its topology, a network
         answers with values that are not finite, or the device does not exist.
+
+    Warns
+    -----
+    ToposegWarning
+        If prompts lie outside of the window: they are ignored.
 
     Notes
     -----
@@ -104,12 +117,16 @@ def segment_by_network(
     """
     settings = settings or Settings()
     watch = Stopwatch()
-    total = 4
     device = choose_device(settings.device, ndim=volume.ndim)
     check_deforms(trained, 1)
     if hybrid is not None:
         check_pixelwise(hybrid, 1)
     shown = look(volume, (prior,), site, trained)
+    told = heard(prompts, shown.region)
+    counting = tuple(told.counting.values())
+    explains = settings.refine == "chan-vese"
+    after = settings.refine_iterations if explains or counting else 0
+    total = 4 + after
     watch.lap("prepare")
     yield from announced(Step("prepare", 1, total))
     predicted = predict(volume, shown, trained, device)
@@ -117,14 +134,32 @@ def segment_by_network(
     watch.lap("predict")
     yield from announced(Step("predict", 2, total))
     (fitted,), (field,) = predicted.fitted, predicted.fields
-    yield from announced(Step("unfold", 3, total))
+    losses: Mapping[str, float] = {}
+    iterations = 0
+    if after:
+        steps = continued(
+            volume, prior, fitted, settings, device, within=site.within, prompts=counting, explains=explains
+        )
+        for inner in steps:
+            fitted, losses, iterations = inner.result or fitted, inner.losses, inner.number
+            try:
+                yield Step(inner.stage, 2 + inner.number, total, losses)
+            except Finish:
+                break
+        fitted = replace(fitted, displacement=fitted.displacement.cpu())
+        field = _on_voxels(volume, fitted)
+        watch.lap("refine")
+    yield from announced(Step("unfold", total - 1, total, losses))
     found = finished(volume, prior, site.placement, fitted, field, predicted.region, settings.certify, watch)
     result = segmentation_of(volume, prior, found, settings, device, (trained.facts(),), watch.total())
+    result = replace(result, iterations=iterations, losses=losses)
     if hybrid is not None and logits is not None:
         result = _hybrid(result, *logits, hybrid)
         watch.lap("hybrid")
-        result = replace(result, seconds=watch.total())
-    yield Step("certify", total, total, result=result)
+    if prompts:
+        result = honoured(result, told, predicted.region)
+        watch.lap("prompts")
+    yield Step("certify", total, total, losses, result=replace(result, seconds=watch.total()))
 
 
 def segmentation_of(
@@ -228,9 +263,13 @@ def predict(volume: Volume, shown: Shown, trained: TrainedNetwork, device: torch
         replace(placed, displacement=_held(answer.of_object(number).float().cpu()))
         for number, placed in enumerate(shown.placed)
     ]
-    kept = field_grid(volume.frame.crop(_lattice_box(shown.frame, volume.frame)))
-    fields = [Displacement(one.displacement[0].numpy(), shown.frame).resampled(kept) for one in fitted]
-    return Predicted(tuple(fitted), tuple(fields), shown.region)
+    return Predicted(tuple(fitted), tuple(_on_voxels(volume, one) for one in fitted), shown.region)
+
+
+def _on_voxels(volume: Volume, fitted: Fitted) -> Displacement:
+    """A deformation of a window, on the image's own voxels; the identity beyond it."""
+    kept = field_grid(volume.frame.crop(_lattice_box(fitted.frame, volume.frame)))
+    return Displacement(fitted.displacement[0].numpy(), fitted.frame).resampled(kept)
 
 
 def _held(displacement: Tensor) -> Tensor:

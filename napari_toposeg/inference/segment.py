@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_toposeg.deformation import Displacement, resize
+from napari_toposeg.frame import Box, Frame
+from napari_toposeg.inference.continued import continued
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.finishing import field_grid, finished
 from napari_toposeg.inference.fit import Fitted, fit
 from napari_toposeg.inference.grids import field_box
+from napari_toposeg.inference.honouring import honoured
+from napari_toposeg.inference.prompts import Heard, Prompts, heard
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.warping import warped_distance
-from napari_toposeg.priors import Prior, template_mask
+from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Finish, Step, Steps
 from napari_toposeg.volume import Volume, check_finite
 
@@ -29,7 +35,13 @@ _PREVIEW_REST = 4.0
 
 
 def segment(
-    volume: Volume, prior: Prior, site: Site, settings: Settings | None = None, *, previews: bool = True
+    volume: Volume,
+    prior: Prior,
+    site: Site,
+    settings: Settings | None = None,
+    prompts: Prompts = (),
+    *,
+    previews: bool = True,
 ) -> Steps[Segmentation]:
     """Segment one volume: fit the placed prior, repair folds, make the mask, certify it.
 
@@ -43,6 +55,10 @@ def segment(
         Where it stands at first, what is looked at, and where the organ is said to lie.
     settings : Settings, optional
         How.
+    prompts : tuple of Prompt
+        Voxels that have to be in the mask or out of it. The fit comes first, as it would be without them; then the
+        deformation follows them, for `settings.refine_iterations`, with the energy going on; what it has not reached in
+        the end is reached by flipping simple points. `Segmentation.prompts` names those that cannot be satisfied.
     previews : bool
         Whether steps carry previews: where nobody looks they only cost time.
 
@@ -58,8 +74,14 @@ def segment(
     ToposegError
         If the dimensions differ, the region holds values that are not finite or one single intensity, the template has
         too few voxels there to keep its topology, or the device does not exist.
+
+    Warns
+    -----
+    ToposegWarning
+        If prompts lie outside of the region: they are ignored.
     """
     settings = settings or Settings()
+    told = heard(prompts, site.region)
     placement, region = site.placement, site.region
     watch = Stopwatch()
     device = choose_device(settings.device, ndim=volume.ndim)
@@ -68,7 +90,8 @@ def segment(
     template_mask(prior, placement, grid)  # refuses at once what could not be certified at the end
     field = volume.frame.crop(field_box(volume.frame, region))
     extra = 3
-    total = settings.iterations + extra
+    after = settings.refine_iterations if told.counting else 0
+    total = settings.iterations + after + extra
     step: Step[Segmentation] = Step("prepare", 1, total)
     watch.lap("prepare")
     yield step
@@ -78,11 +101,11 @@ def segment(
     cost, shown = 0.0, perf_counter()
     # To a fit, a box as large as the image says nothing.
     within = None if site.within == volume.frame.box else site.within
-    for inner in fit(volume, prior, placement, field, settings, device, within=within):
-        fitted, losses, iterations = inner.result, inner.losses, inner.number
+    for inner in _deformed(volume, prior, placement, field, settings, device, within, told):
+        fitted, losses, iterations = inner.result, inner.losses, iterations + 1
         watch.lap(inner.stage)
         preview = None
-        due = inner.number % PREVIEW_EVERY == 0 and perf_counter() - shown >= _PREVIEW_REST * cost
+        due = iterations % PREVIEW_EVERY == 0 and perf_counter() - shown >= _PREVIEW_REST * cost
         if previews and due and fitted is not None:
             begun = perf_counter()
             preview = warped_distance(prior, fitted.placement, grid, _numpy(fitted), fitted.frame) > 0
@@ -90,7 +113,7 @@ def segment(
             cost = shown - begun
             watch.lap("preview")
         try:
-            yield Step(inner.stage, inner.number + 1, total, losses, preview)
+            yield Step(inner.stage, iterations + 1, total, losses, preview)
         except Finish:
             break
     if fitted is None:
@@ -99,28 +122,47 @@ def segment(
     kept = field_grid(field)
     displacement = Displacement(resize(fitted.displacement.cpu(), kept.shape)[0].numpy(), kept)
     found = finished(volume, prior, placement, fitted, displacement, region, settings.certify, watch)
-    yield Step(
-        "certify",
-        total,
-        total,
-        losses,
-        result=Segmentation(
-            volume=volume,
-            prior=prior,
-            box=found.box,
-            mask=found.mask,
-            certificate=found.certificate,
-            settings=settings,
-            device=str(device),
-            seconds=watch.total(),
-            placement=found.placement,
-            displacement=found.displacement,
-            jacobian=found.jacobian,
-            unfolded=found.unfolded,
-            iterations=iterations,
-            losses=losses,
-        ),
+    result = Segmentation(
+        volume=volume,
+        prior=prior,
+        box=found.box,
+        mask=found.mask,
+        certificate=found.certificate,
+        settings=settings,
+        device=str(device),
+        seconds=watch.total(),
+        placement=found.placement,
+        displacement=found.displacement,
+        jacobian=found.jacobian,
+        unfolded=found.unfolded,
+        iterations=iterations,
+        losses=losses,
     )
+    if prompts:
+        result = honoured(result, told, region)
+        watch.lap("prompts")
+        result = replace(result, seconds=watch.total())
+    yield Step("certify", total, total, losses, result=result)
+
+
+def _deformed(
+    volume: Volume,
+    prior: Prior,
+    placement: Placement,
+    field: Frame,
+    settings: Settings,
+    device: torch.device,
+    within: Box | None,
+    told: Heard,
+) -> Iterator[Step[Fitted]]:
+    """The fit, and after it what the prompts make of it."""
+    fitted: Fitted | None = None
+    for step in fit(volume, prior, placement, field, settings, device, within=within):
+        fitted = step.result
+        yield step
+    counting = tuple(told.counting.values())
+    if counting and fitted is not None:
+        yield from continued(volume, prior, fitted, settings, device, within=within, prompts=counting)
 
 
 def _numpy(fitted: Fitted) -> NDArray[np.float32]:

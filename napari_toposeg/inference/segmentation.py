@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded, jacobian_map
 from napari_toposeg.frame import Box, box_slices
+from napari_toposeg.inference.prompts import PromptOutcome
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.priors import Placement, Prior
 from napari_toposeg.topology import Certificate
@@ -108,6 +109,10 @@ class Segmentation(Outcome):
     hybrid_voxels : int or None
         Of a hybrid: how many voxels were flipped after the deformation, towards a pixel-wise network's logits. None:
         the mask is no hybrid.
+    prompts : tuple of PromptOutcome
+        What became of each prompt, in the order in which they were given.
+    prompted_voxels : int
+        Voxels that were flipped, after the deformation and the hybrid's logits, so that prompts are satisfied.
     """
 
     placement: Placement
@@ -117,6 +122,13 @@ class Segmentation(Outcome):
     iterations: int
     losses: Mapping[str, float]
     hybrid_voxels: int | None = None
+    prompts: tuple[PromptOutcome, ...] = ()
+    prompted_voxels: int = 0
+
+    @property
+    def unsatisfied(self) -> tuple[PromptOutcome, ...]:
+        """The prompts that the mask does not satisfy."""
+        return tuple(outcome for outcome in self.prompts if not outcome.satisfied)
 
     def field_on_voxels(self) -> tuple[Displacement, NDArray[np.float32]]:
         """The deformation on the image's own voxels, as files have it.
@@ -158,6 +170,8 @@ class Segmentation(Outcome):
             "unfolded_cells": 0 if self.unfolded is None else self.unfolded.repaired_cells,
             "unfolding_moved_voxels": 0 if self.unfolded is None else self.unfolded.moved_voxels,
             "hybrid_voxels": self.hybrid_voxels,
+            "prompts": [dict(outcome.as_dict()) for outcome in self.prompts],
+            "prompted_voxels": self.prompted_voxels,
             "placement": self.placement.matrix.tolist(),
         }
 

@@ -10,6 +10,7 @@ from napari_toposeg.errors import ToposegError
 Objective = Literal["chan-vese"]
 Moves = Literal["velocity", "tpsn"]
 Certify = Literal["strict", "report", "off"]
+RefineBy = Literal["none", "chan-vese"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Settings:
         "strict": folds are repaired and the mask is carried along the deformation by simple points, so that its
         topology is the prior's. "report": the mask is where the warped signed distance is positive, and its topology is
         only counted. "off": as "report", and a wrong topology is not a failure.
+    refine : {"none", "chan-vese"}
+        What comes after a trained network: nothing, or a few steps down the Chan-Vese energy from its deformation. A
+        fit to one image has been there already.
+    refine_iterations : int
+        How many steps, at least 1; as many follow prompts, also those that are given to a fit.
     reach : float
         The Chan-Vese energy takes its means over this share of the template's mean half-size around each voxel; 0 for
         the whole region, as the energy was published. Only where the organ is said to lie in a box.
@@ -52,6 +58,8 @@ class Settings:
     device: str = "auto"
     seed: int = 0
     certify: Certify = "strict"
+    refine: RefineBy = "none"
+    refine_iterations: int = 30
     reach: float = 0.35
     outside_weight: float = 1.0
     jacobian_weight: float = 10.0
@@ -63,6 +71,7 @@ class Settings:
             ("objective", self.objective, get_args(Objective)),
             ("moves", self.moves, get_args(Moves)),
             ("certify", self.certify, get_args(Certify)),
+            ("refinement", self.refine, get_args(RefineBy)),
         ):
             if value not in known:
                 raise ToposegError(f"There is no {name} {value!r}.", todo=f"Choose one of {', '.join(known)}.")
@@ -71,4 +80,8 @@ class Settings:
                 f"{self.iterations} iterations are too few.",
                 why="The affine stage and each finer one need some.",
                 todo="Ask for at least 10.",
+            )
+        if self.refine_iterations < 1:
+            raise ToposegError(
+                f"{self.refine_iterations} iterations cannot refine anything.", todo="Ask for at least 1."
             )

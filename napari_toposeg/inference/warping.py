@@ -12,7 +12,7 @@ from napari_toposeg.frame import Frame
 from napari_toposeg.priors import Placement, Prior
 
 
-def _distance_at(prior: Prior, placement: Placement, frame: Frame, positions: Tensor) -> Tensor:
+def distance_at(prior: Prior, placement: Placement, frame: Frame, positions: Tensor) -> Tensor:
     """(*grid) signed distance, in the prior's units, at positions (ndim, *grid) in voxels of a frame."""
     ndim = frame.ndim
     matrix = torch.from_numpy(placement.unit_from(frame)).to(positions)
@@ -39,7 +39,7 @@ def soft_mask(prior: Prior, placement: Placement, frame: Frame, positions: Tenso
     (1, 1, *grid) tensor
         From 0 outside to 1 inside.
     """
-    distance = _distance_at(prior, placement, frame, positions)
+    distance = distance_at(prior, placement, frame, positions)
     return torch.sigmoid(distance * (placement.size_in(frame) / softness))[None, None]
 
 
@@ -79,5 +79,5 @@ def warped_distance(
             beyond |= (positions[axis] < 0) | (positions[axis] > size - 1)
         moved = sample(torch.from_numpy(displacement)[None], positions[None])[0].masked_fill(beyond, 0.0)
         positions = positions + share * moved
-    distance: NDArray[np.float32] = _distance_at(prior, placement, field, positions).numpy()
+    distance: NDArray[np.float32] = distance_at(prior, placement, field, positions).numpy()
     return distance * np.float32(placement.size_in(grid))
