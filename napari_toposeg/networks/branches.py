@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, max_pool3d
 
+from napari_toposeg.networks.convolution import Convolution3d
 from napari_toposeg.networks.deformed import start_at_identity
 
 
@@ -74,7 +75,7 @@ class Branch(nn.Module):
             channels = max(features, width // 2)
             self.ups.append(up(width, width, 2, stride=2))
             self.blocks.append(_block(ndim, 2 * width, channels, dropout))
-        self.head = (nn.Conv2d if ndim == 2 else nn.Conv3d)(channels, outputs, 1)
+        self.head = (nn.Conv2d if ndim == 2 else Convolution3d)(channels, outputs, 1)
         start_at_identity(self.head)
 
     def forward(self, encoded: Sequence[Tensor]) -> Tensor:
@@ -89,7 +90,7 @@ class Branch(nn.Module):
 
 
 def _block(ndim: int, inputs: int, outputs: int, dropout: float) -> nn.Sequential:
-    convolution = nn.Conv2d if ndim == 2 else nn.Conv3d
+    convolution = nn.Conv2d if ndim == 2 else Convolution3d
     norm = nn.InstanceNorm2d if ndim == 2 else nn.InstanceNorm3d
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):

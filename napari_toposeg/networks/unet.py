@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.networks.convolution import Convolution3d
 from napari_toposeg.networks.settings import NetworkSettings
 
 
@@ -48,7 +49,7 @@ class UNetSettings(NetworkSettings):
 
 
 def _block(ndim: int, inputs: int, outputs: int) -> nn.Sequential:
-    convolution = nn.Conv2d if ndim == 2 else nn.Conv3d
+    convolution = nn.Conv2d if ndim == 2 else Convolution3d
     norm = nn.InstanceNorm2d if ndim == 2 else nn.InstanceNorm3d
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
@@ -78,7 +79,7 @@ class UNet(nn.Module):
             _block(ndim, widths[level] + widths[level + 1], widths[level])
             for level in reversed(range(settings.halvings, settings.resolutions - 1))
         )
-        convolution = nn.Conv2d if ndim == 2 else nn.Conv3d
+        convolution = nn.Conv2d if ndim == 2 else Convolution3d
         self.head = convolution(widths[settings.halvings], settings.outputs, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate, max_pool2d, max_pool3d
 
 from napari_toposeg.deformation import integrate, resize
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.networks.convolution import Convolution3d
 from napari_toposeg.networks.deformed import (
     DeformationNetwork,
     Deformed,
@@ -96,7 +97,7 @@ class VoxelMorph(DeformationNetwork):
         for width in settings.final:
             self.final.append(_convolution(settings.ndim, channels, width))
             channels = width
-        head = nn.Conv2d if settings.ndim == 2 else nn.Conv3d
+        head = nn.Conv2d if settings.ndim == 2 else Convolution3d
         self.head = head(channels, settings.ndim * settings.objects, 3, padding=1)
         start_at_identity(self.head)
 
@@ -124,5 +125,5 @@ class VoxelMorph(DeformationNetwork):
 
 
 def _convolution(ndim: int, inputs: int, outputs: int) -> nn.Sequential:
-    convolution = nn.Conv2d if ndim == 2 else nn.Conv3d
+    convolution = nn.Conv2d if ndim == 2 else Convolution3d
     return nn.Sequential(convolution(inputs, outputs, 3, padding=1), nn.LeakyReLU(0.2))
