@@ -13,6 +13,7 @@ from napari_toposeg.evaluation.files import (
     match_files,
     unit_of,
 )
+from napari_toposeg.evaluation.meshes import DistanceSurface, Mesh, distance_surface, surface_mesh
 from napari_toposeg.evaluation.metrics import (
     betti_error,
     betti_matching_error,
@@ -25,6 +26,13 @@ from napari_toposeg.evaluation.metrics import (
     volume_error,
     voxel_correlation,
 )
+from napari_toposeg.evaluation.shape_figures import (
+    ShapeFigures,
+    axis_lengths,
+    feret_diameter,
+    measure_shape,
+    surface_size,
+)
 from napari_toposeg.evaluation.summary import Statistic, Summary, summarize
 from napari_toposeg.evaluation.surface import SurfaceDistances, surface_distances
 from napari_toposeg.evaluation.tables import Evaluation, LabelTable, Method, csv_text, facts, markdown_text, tabulate
@@ -34,15 +42,19 @@ __all__ = [
     "CaseFiles",
     "CaseMetrics",
     "Difference",
+    "DistanceSurface",
     "Evaluation",
     "FieldMetrics",
     "LabelTable",
     "MatchedFiles",
+    "Mesh",
     "Method",
     "Metric",
+    "ShapeFigures",
     "Statistic",
     "Summary",
     "SurfaceDistances",
+    "axis_lengths",
     "betti_error",
     "betti_matching_error",
     "check_same_cases",
@@ -50,19 +62,24 @@ __all__ = [
     "component_error",
     "csv_text",
     "dice",
+    "distance_surface",
     "evaluate_case",
     "evaluate_field",
     "evaluate_files",
     "facts",
+    "feret_diameter",
     "hausdorff_distance",
     "labels_in",
     "markdown_text",
     "match_files",
+    "measure_shape",
     "precision",
     "recall",
     "slice_component_error",
     "summarize",
     "surface_distances",
+    "surface_mesh",
+    "surface_size",
     "tabulate",
     "unit_of",
     "volume_error",
