@@ -159,8 +159,9 @@ class ComputeThread:
             job.run(self._is_stale, self._run_errands)
 
     def _run_errands(self) -> None:
+        # Those that wait now. One that orders another would else keep the running job from its next step.
         with contextlib.suppress(queue.Empty):
-            while True:
+            for _ in range(self._errands.qsize()):
                 work = self._errands.get_nowait()
                 try:
                     work()

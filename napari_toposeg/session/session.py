@@ -30,6 +30,7 @@ from napari_toposeg.inference import (
     site_on_mask,
 )
 from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
+from napari_toposeg.session.barcode import SessionBarcode
 from napari_toposeg.volume import Volume
 
 _logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Session:
         self._run: object | None = None
         self._run_region: Box | None = None
         self._lock = threading.Lock()
+        self.barcode = SessionBarcode(self)
 
     # What there is
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,10 +122,57 @@ class Barcode:
         """The bars whose length is more than this."""
         return replace(self.select(self.length > length), min_persistence=max(length, self.min_persistence))
 
+    def longest(self, counts: Sequence[int]) -> NDArray[np.bool_]:
+        """(n,) whether a bar is one of so many longest of its dimension; `counts` has a number for each dimension."""
+        chosen = np.zeros(len(self), np.bool_)
+        order = np.argsort(-self.length, kind="stable")
+        for dimension, count in enumerate(counts):
+            chosen[order[self.dimension[order] == dimension][:count]] = True
+        return chosen
+
+    def moved(self, offset: NDArray[Any], shape: Sequence[int]) -> Barcode:
+        """The barcode of a box of a larger map, with its places counted in that.
+
+        Parameters
+        ----------
+        offset : (ndim,) array
+            Where the box begins.
+        shape : sequence of int
+            Of the larger map.
+        """
+        born, died = (
+            np.where(voxels == NO_VOXEL, NO_VOXEL, voxels + offset) for voxels in (self.birth_voxel, self.death_voxel)
+        )
+        return replace(self, shape=tuple(shape), birth_voxel=born, death_voxel=died)
+
     def betti(self, level: float = 0.5) -> tuple[int, ...]:
         """Betti numbers of the set of voxels whose value is at least `level`: the bars with birth >= level > death."""
         alive = (self.birth >= level) & (level > self.death)
         return tuple(int(np.count_nonzero(alive & (self.dimension == k))) for k in range(self.ndim))
+
+    def levels_with(self, betti: Sequence[int]) -> NDArray[np.float64]:
+        """The levels whose super-level sets have these Betti numbers.
+
+        Parameters
+        ----------
+        betti : sequence of int
+            One number for each dimension.
+
+        Returns
+        -------
+        (m, 2) float64
+            Ranges, lowest first: the numbers hold from above the first to the second, and not beyond.
+        """
+        ends = np.unique(np.concatenate([self.birth, self.death, [0.0, 1.0]]))
+        right = np.ones(len(ends) - 1, np.bool_)
+        for dimension, count in enumerate(betti):
+            of_dimension = self.dimension == dimension
+            born, died = (np.sort(levels[of_dimension]) for levels in (self.birth, self.death))
+            # Between two neighbouring ends nothing begins or ends: what is alive at the upper one is so throughout.
+            alive = np.searchsorted(died, ends[1:], side="left") - np.searchsorted(born, ends[1:], side="left")
+            right &= alive == count
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], right, [False]]).astype(np.int8)))
+        return ends[edges].reshape(-1, 2)
 
 
 def _voxel(row: NDArray[np.int64]) -> tuple[int, ...] | None:
