@@ -12,7 +12,7 @@ from napari_toposeg.errors import ToposegError
 
 if TYPE_CHECKING:
     from napari_toposeg.cli.trained import Found
-    from napari_toposeg.inference import MultiSegmentation, Outcome, Segmentation, Settings, Site
+    from napari_toposeg.inference import MultiSegmentation, Outcome, Prompts, Segmentation, Settings, Site
     from napari_toposeg.priors import Prior
     from napari_toposeg.volume import Volume
 
@@ -33,6 +33,9 @@ def segment(
     weights: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
     network: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None,
     hybrid: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
+    refine: Annotated[str, arg(metavar="chan-vese|none")] = "none",
+    include: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
+    exclude: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
     objective: Annotated[str | None, arg(metavar="chan-vese", help_behavior_hint="(default: chan-vese)")] = None,
     moves: Annotated[str | None, arg(metavar="velocity|tpsn", help_behavior_hint="(default: velocity)")] = None,
     iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 160)")] = None,
@@ -77,6 +80,12 @@ def segment(
         Which network the weights are of. Alone: the only known weights of that network.
     hybrid
         Weights of a pixel-wise network (unet, wunet), of the same organ.
+    refine
+        What comes after a network: a few steps down the Chan-Vese energy, or nothing.
+    include
+        Points that have to be in the mask, in voxels of the file as stored, from 0. They move the deformation.
+    exclude
+        Points that have to be out of it.
     objective
         What is minimised; Chan-Vese needs no training.
     moves
@@ -106,6 +115,7 @@ def segment(
         [image, prior, weights, hybrid, *where.files()],
     )
 
+    from napari_toposeg.cli.prompts import prompt_sentences, read_prompts
     from napari_toposeg.cli.running import say
     from napari_toposeg.cli.trained import Asked, find
     from napari_toposeg.formats import read_volume
@@ -125,10 +135,12 @@ def segment(
         device=device,
         seed=seed,
         certify=certify,  # type: ignore[arg-type]  # Settings refuses what it does not know
+        refine=refine,  # type: ignore[arg-type]  # likewise
         **told,  # type: ignore[arg-type]
     )
     volume = read_volume(image, frame)
     check_outputs([(output, mask_endings(volume.ndim))])
+    prompts = read_prompts(include, exclude, volume)
     result: Outcome | MultiSegmentation
     notes = (lambda text: None) if quiet else say
     if asked:
@@ -136,13 +148,15 @@ def segment(
         if not found.deforms_one and (field is not None or jacobian is not None):
             raise no_field(several=len(found.priors) > 1)
         site = where.site(found.priors[0], volume)
-        result = segment_by_trained(volume, found, site, settings, quiet=quiet)
+        result = segment_by_trained(volume, found, site, settings, prompts, quiet=quiet)
     else:
         chosen = choose_prior(prior, volume.ndim)
         site = where.site(chosen, volume)
         if prior is None:
             notes(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
-        result = segment_volume(volume, chosen, site, settings, quiet=quiet)
+        result = segment_volume(volume, chosen, site, settings, prompts, quiet=quiet)
+    for sentence in prompt_sentences(result):
+        notes(sentence)
     facts = result.report()
     if frame is not None:
         facts["input"]["frame"] = frame
@@ -160,23 +174,28 @@ def segment(
 
 
 def segment_by_trained(
-    volume: Volume, found: Found, site: Site, settings: Settings, *, quiet: bool = False
+    volume: Volume, found: Found, site: Site, settings: Settings, prompts: Prompts = (), *, quiet: bool = False
 ) -> Outcome | MultiSegmentation:
     """Segment by trained networks, with progress on standard error. Errors are those of `segment_volume`."""
+    from napari_toposeg.cli.prompts import no_prompts_here
     from napari_toposeg.cli.running import compile_once, run
     from napari_toposeg.inference import segment_by_logits, segment_by_network, segment_objects
 
+    if prompts and not found.deforms_one:
+        raise no_prompts_here("several objects" if len(found.priors) > 1 else "a pixel-wise network")
     compile_once(quiet=quiet)
     if len(found.priors) > 1:
         return run(segment_objects(volume, found.priors, site, found.trained, settings), quiet=quiet)
     (prior,) = found.priors
     if not found.trained.deforms:
         return run(segment_by_logits(volume, prior, site, found.trained, settings), quiet=quiet)
-    return run(segment_by_network(volume, prior, site, found.trained, settings, hybrid=found.hybrid), quiet=quiet)
+    return run(
+        segment_by_network(volume, prior, site, found.trained, settings, prompts, hybrid=found.hybrid), quiet=quiet
+    )
 
 
 def segment_volume(
-    volume: Volume, prior: Prior, site: Site, settings: Settings, *, quiet: bool = False
+    volume: Volume, prior: Prior, site: Site, settings: Settings, prompts: Prompts = (), *, quiet: bool = False
 ) -> Segmentation:
     """Segment, with progress on standard error.
 
@@ -193,7 +212,7 @@ def segment_volume(
 
     check_finite(volume, site.region)  # before anything that takes long
     compile_once(quiet=quiet)
-    return run(steps_of(volume, prior, site, settings, previews=False), quiet=quiet)
+    return run(steps_of(volume, prior, site, settings, prompts, previews=False), quiet=quiet)
 
 
 def exit_code(result: Outcome | MultiSegmentation) -> int:
