@@ -31,7 +31,7 @@ def ring() -> Task:
     return Task("ring", config, each=4)
 
 
-def hippocampus(epochs: int = 8, prior: str = "ellipsoid") -> Task:
+def hippocampus(epochs: int = 16, prior: str = "ellipsoid") -> Task:
     """The hippocampus, both parts as one object: the whole image on 32x48x32 voxels.
 
     210 images: 60 to train on, 21 for validation, and 30 of the 42 for the test.
