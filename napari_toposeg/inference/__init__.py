@@ -1,7 +1,9 @@
 """One volume: segment it, certify any mask of it."""
 
 from napari_toposeg.inference.certification import CertifiedMask, certify_mask
+from napari_toposeg.inference.continuation import continue_segmentation
 from napari_toposeg.inference.devices import available_devices, choose_device
+from napari_toposeg.inference.method import Method, default_method
 from napari_toposeg.inference.multiple import MultiSegmentation, segment_objects
 from napari_toposeg.inference.objects import Resolved, resolve_overlaps
 from napari_toposeg.inference.pixelwise import logits_on_voxels, pixelwise_logits, segment_by_logits
@@ -22,6 +24,7 @@ from napari_toposeg.inference.window import Window
 
 __all__ = [
     "CertifiedMask",
+    "Method",
     "MultiSegmentation",
     "Outcome",
     "PixelwiseSegmentation",
@@ -40,6 +43,8 @@ __all__ = [
     "certify_mask",
     "check_target",
     "choose_device",
+    "continue_segmentation",
+    "default_method",
     "logits_on_voxels",
     "parse_betti",
     "pixelwise_logits",

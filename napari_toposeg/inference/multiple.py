@@ -87,7 +87,19 @@ class MultiSegmentation:
         }
 
 
-_SHARED = ("version", "connectivity", "device", "seed", "objective", "moves", "certify", "networks", "input")
+_SHARED = (
+    "version",
+    "connectivity",
+    "device",
+    "seed",
+    "method",
+    "why",
+    "objective",
+    "moves",
+    "certify",
+    "networks",
+    "input",
+)
 
 
 def segment_objects(

@@ -28,6 +28,7 @@ from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
+from napari_toposeg.inference.warping import warped_distance
 from napari_toposeg.inference.window import shown_image, shown_template, span_of, window_frame, window_placement
 from napari_toposeg.priors import Prior
 from napari_toposeg.steps import Finish, Step, Steps, announced
@@ -67,6 +68,7 @@ def segment_by_network(
     prompts: Prompts = (),
     *,
     hybrid: TrainedNetwork | None = None,
+    previews: bool = True,
 ) -> Steps[Segmentation]:
     """Segment one volume by a trained deformation network, repair folds, make the mask, certify it.
 
@@ -90,6 +92,9 @@ def segment_by_network(
     hybrid : TrainedNetwork, optional
         A pixel-wise network of one object, towards whose logits the mask is carried in the end, by simple points alone.
         The two need not see the image through the same window.
+    previews : bool
+        Whether the step of the prediction carries a preview: the template as the network deforms it, on `site.region`,
+        with nothing repaired and nothing certified.
 
     Yields
     ------
@@ -132,8 +137,10 @@ def segment_by_network(
     predicted = predict(volume, shown, trained, device)
     logits = None if hybrid is None else pixelwise_logits(volume, site, hybrid, device)
     watch.lap("predict")
-    yield from announced(Step("predict", 2, total))
     (fitted,), (field,) = predicted.fitted, predicted.fields
+    preview = _preview(volume, prior, site, fitted) if previews else None
+    watch.lap("preview")
+    yield from announced(Step("predict", 2, total, preview=preview))
     losses: Mapping[str, float] = {}
     iterations = 0
     if after:
@@ -160,6 +167,15 @@ def segment_by_network(
         result = honoured(result, told, predicted.region)
         watch.lap("prompts")
     yield Step("certify", total, total, losses, result=replace(result, seconds=watch.total()))
+
+
+def _preview(volume: Volume, prior: Prior, site: Site, fitted: Fitted) -> NDArray[np.bool_]:
+    """What a network says of the template, on the region that is looked at."""
+    grid = volume.frame.crop(site.region)
+    inside: NDArray[np.bool_] = (
+        warped_distance(prior, fitted.placement, grid, fitted.displacement[0].numpy(), fitted.frame) > 0
+    )
+    return inside
 
 
 def segmentation_of(

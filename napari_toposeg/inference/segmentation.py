@@ -42,6 +42,8 @@ class Outcome:
         Time by stage, and "total".
     networks : tuple of mapping
         The trained networks that were asked, as `TrainedNetwork.facts` tells of them; empty where none was.
+    why : str
+        Why it was segmented in this way and no other; empty where nobody said.
     """
 
     volume: Volume
@@ -53,6 +55,7 @@ class Outcome:
     device: str
     seconds: Mapping[str, float]
     networks: tuple[Mapping[str, Any], ...] = ()
+    why: str = ""
 
     def full_mask(self) -> NDArray[np.bool_]:
         """(*volume.shape) bool: the mask on the whole volume's canonical grid."""
@@ -72,6 +75,8 @@ class Outcome:
             "device": self.device,
             "seed": self.settings.seed,
             "seconds": dict(self.seconds),
+            "method": "fit" if fitted else "network",
+            "why": self.why or None,
             "objective": self.settings.objective if fitted else None,
             "moves": self.settings.moves if fitted else None,
             "certify": self.settings.certify,

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from napari_toposeg.data import phantom
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.evaluation import dice
 from napari_toposeg.formats import read_prior, write_mask
+from napari_toposeg.frame import box_of, box_slices
+from napari_toposeg.inference import default_method, segment_by_network, site_in_box, site_in_image, trained_network
 from napari_toposeg.inference.weights import TrainedPrior, default_weights, load_weights, read_weights, save_weights
 from napari_toposeg.priors import builtin_priors, find_prior
 from napari_toposeg.volume import Volume
@@ -86,3 +90,48 @@ def test_numbers_beyond_float16_are_refused_not_made_infinite(ship, tmp_path) ->
     assert "65,504" in caught.value.why
     assert not (tmp_path / "it.safetensors").exists()
     save_weights(network, card, tmp_path / "it.safetensors")
+
+
+def test_a_network_is_asked_where_it_can_be_and_the_reason_is_said(ship) -> None:
+    image = phantom("ball", (24, 26, 20), seed=5)
+    box = box_of(image.mask)
+    ball, shell = find_prior("ball"), find_prior("shell")
+    ship("synthetic-ball")
+    asked = default_method(ball, site_in_box(ball, image.volume, box), image.volume)
+    assert asked.known.name == "synthetic-ball"
+    assert "'synthetic-ball'" in asked.why
+    fitted = default_method(ball, site_in_image(ball, image.volume), image.volume)
+    assert fitted.known is None
+    assert "around a box" in fitted.why
+    other = default_method(shell, site_in_box(shell, image.volume, box), image.volume)
+    assert other.known is None
+    assert "'shell'" in other.why
+
+
+def test_a_network_that_knows_a_tube_along_one_axis_is_not_asked_for_one_along_another(ship) -> None:
+    image = phantom("tube", (28, 28, 28), seed=5)
+    tube, box = find_prior("tube"), box_of(image.mask)
+    ship("synthetic-tube", "tube")
+    found = {
+        axis: default_method(tube, site_in_box(tube, image.volume, box, axis=axis), image.volume) for axis in "xyz"
+    }
+    assert [found[axis].known is None for axis in "xyz"] == [True, True, False]
+    assert "about z" in found["x"].why
+
+
+def test_the_network_is_seen_before_anything_is_repaired_or_certified(ship) -> None:
+    image = phantom("ball", (24, 26, 20), seed=5)
+    prior = find_prior("ball")
+    site = site_in_box(prior, image.volume, box_of(image.mask))
+    trained = trained_network(*load_weights(ship("synthetic-ball").path))
+    steps = list(segment_by_network(image.volume, prior, site, trained))
+    (shown,) = [step for step in steps if step.preview is not None]
+    assert shown.stage == "predict"
+    assert shown.preview.shape == tuple(high - low for low, high in site.region)
+    result = steps[-1].result
+    certified = result.full_mask()[box_slices(site.region)]
+    assert dice(shown.preview, certified) > 0.9
+    assert not any(
+        step.preview is not None for step in segment_by_network(image.volume, prior, site, trained, previews=False)
+    )
+    assert (result.report()["method"], result.report()["why"]) == ("network", None)
