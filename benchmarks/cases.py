@@ -42,9 +42,14 @@ def data_folder() -> Path:
     return Path(os.environ.get("TOPOSEG_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def development_of(names: list[Path]) -> list[Path]:
+    """Those of the sorted names that were looked at when the fit was made."""
+    return [*names[:DEVELOPMENT_FIRST], *names[-DEVELOPMENT_LAST:]]
+
+
 def _choose(names: list[Path], part: str) -> list[Path]:
     names = sorted(names)
-    development = [*names[:DEVELOPMENT_FIRST], *names[-DEVELOPMENT_LAST:]]
+    development = development_of(names)
     if part == "development":
         return development
     rest = [name for name in names if name not in development]
