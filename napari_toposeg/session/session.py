@@ -31,6 +31,7 @@ from napari_toposeg.inference import (
 )
 from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
 from napari_toposeg.session.barcode import SessionBarcode
+from napari_toposeg.session.measures import Measurements
 from napari_toposeg.volume import Volume
 
 _logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Session:
         self._run_region: Box | None = None
         self._lock = threading.Lock()
         self.barcode = SessionBarcode(self)
+        self.measurements = Measurements(self)
 
     # What there is
 
@@ -109,6 +111,13 @@ class Session:
     def result(self) -> Segmentation | None:
         """The newest segmentation of this volume."""
         return self._result
+
+    @property
+    def mask(self) -> NDArray[Any] | None:
+        """(*volume.shape) The result's mask as it stands, whether or not it was changed by hand; not zero within."""
+        if self._result is None:
+            return None
+        return self._edited if self._edited is not None else self._result.full_mask()
 
     @property
     def settings(self) -> Settings:
