@@ -9,7 +9,7 @@ SCREEN := env -u QT_QPA_PLATFORM -u WAYLAND_DISPLAY
 # More for the command: make test ARGS="tests/topology -k torus"; make benchmark ARGS=--document
 ARGS ?=
 
-.PHONY: help demo test lint format app pictures benchmark experiment tables clean
+.PHONY: help demo test lint format app pictures benchmark experiment tables weights clean
 
 help: ## what can be made (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ experiment: ## the persistent homology loss on real images: over an hour; what w
 tables: ## the papers' tables: trains every system, hours; what was cut off goes on where it was
 	@.ci/setup test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/tables.py T1 T2 T3 T4 T5 T6 T7 $(ARGS)
+
+weights: ## the shipped networks, trained again on synthetic images: hours; what was cut off goes on where it was
+	@.ci/setup test
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/weights.py $(ARGS)
 
 clean: ## remove what was made: .venv, demo/, caches, builds
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
