@@ -62,7 +62,7 @@ def demo(
     assert tight is not None
     roi = ",".join(f"{low}:{high}" for low, high in volume.box_to_stored(grow_box(tight, [2] * volume.ndim)))
     if not quiet:
-        say(f"$ toposeg segment {image} -o {mask} --prior {prior} --roi {roi} \\")
+        say(f"$ toposeg segment {image} -o {mask} --prior {prior} --roi {roi} --network none \\")
         say(f"      --field {field} --jacobian {jacobian} --report {report}")
     site = Where(roi=roi).site(made.prior, volume)
     settings = Settings(device=device, seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,7 @@ def segment(
     ] = None,
     frame: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None,
     weights: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
-    network: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None,
+    network: Annotated[str | None, arg(metavar="NAME|none", help_behavior_hint="")] = None,
     hybrid: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
     refine: Annotated[str, arg(metavar="chan-vese|none")] = "none",
     include: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
@@ -50,8 +51,10 @@ def segment(
 ) -> int:
     """Segment one image: deform a template on to the organ, and certify the mask's topology.
 
-    Without --weights the template is fitted to this one image. With them a trained network is asked; --hybrid then
-    carries its mask on to a pixel-wise network's logits, topology kept. A network of several objects gives a label map.
+    With a region, and a prior that a shipped network knows, that network is asked. Otherwise, with --network none, or
+    with an option of the fit, the template is fitted to this one image. --weights names another trained network;
+    --hybrid then carries its mask on to a pixel-wise network's logits, topology kept. A network of several objects
+    gives a label map.
 
     Parameters
     ----------
@@ -77,7 +80,8 @@ def segment(
     weights
         A trained network: a name that `toposeg models` lists, or a .safetensors file.
     network
-        Which network the weights are of. Alone: the only known weights of that network.
+        Which network the weights are of. Alone: the shipped weights of the prior, or the only known ones of that
+        network. none: no network is asked, and the template is fitted.
     hybrid
         Weights of a pixel-wise network (unet, wunet), of the same organ.
     refine
@@ -87,11 +91,11 @@ def segment(
     exclude
         Points that have to be out of it.
     objective
-        What is minimised; Chan-Vese needs no training.
+        What the fit minimises; Chan-Vese needs no training.
     moves
-        What is optimised: a velocity field, or a TPSN's weights (slower).
+        What the fit optimises: a velocity field, or a TPSN's weights (slower).
     iterations
-        How many, over all stages.
+        How many the fit has, over all stages.
     device
         Where to compute.
     seed
@@ -117,7 +121,7 @@ def segment(
 
     from napari_toposeg.cli.prompts import prompt_sentences, read_prompts
     from napari_toposeg.cli.running import say
-    from napari_toposeg.cli.trained import Asked, find
+    from napari_toposeg.cli.trained import Asked, find, shipped, unasked
     from napari_toposeg.formats import read_volume
     from napari_toposeg.inference import Settings, save
     from napari_toposeg.inference.saving import no_field
@@ -129,7 +133,7 @@ def segment(
         raise ToposegError(
             f"--{next(iter(told))} has no meaning with a trained network.",
             why="It is asked once, and nothing is fitted.",
-            todo="Leave it out, or leave out --weights and --network.",
+            todo="Leave it out, or say --network none.",
         )
     settings = Settings(
         device=device,
@@ -148,13 +152,21 @@ def segment(
         if not found.deforms_one and (field is not None or jacobian is not None):
             raise no_field(several=len(found.priors) > 1)
         site = where.site(found.priors[0], volume)
+        why = asked.why
         result = segment_by_trained(volume, found, site, settings, prompts, quiet=quiet)
     else:
         chosen = choose_prior(prior, volume.ndim)
         site = where.site(chosen, volume)
         if prior is None:
             notes(f"No --prior is given: a {chosen.name} is taken, as for every {volume.ndim}-D image.")
-        result = segment_volume(volume, chosen, site, settings, prompts, quiet=quiet)
+        method = unasked(asked, told, chosen, site, volume, notes)
+        why = method.why
+        if method.known is not None:
+            found = shipped(method.known, chosen)
+            result = segment_by_trained(volume, found, site, settings, prompts, quiet=quiet)
+        else:
+            result = segment_volume(volume, chosen, site, settings, prompts, quiet=quiet)
+    result = because(result, why)
     for sentence in prompt_sentences(result):
         notes(sentence)
     facts = result.report()
@@ -171,6 +183,15 @@ def segment(
 
         show_result(result, [path for path in (output, field, jacobian, report) if path is not None])
     return exit_code(result)
+
+
+def because(result: Outcome | MultiSegmentation, why: str) -> Outcome | MultiSegmentation:
+    """The same result, with the reason why it was segmented in this way."""
+    from napari_toposeg.inference import MultiSegmentation
+
+    if isinstance(result, MultiSegmentation):
+        return replace(result, objects=tuple(replace(one, why=why) for one in result.objects))
+    return replace(result, why=why)
 
 
 def segment_by_trained(
@@ -190,7 +211,8 @@ def segment_by_trained(
     if not found.trained.deforms:
         return run(segment_by_logits(volume, prior, site, found.trained, settings), quiet=quiet)
     return run(
-        segment_by_network(volume, prior, site, found.trained, settings, prompts, hybrid=found.hybrid), quiet=quiet
+        segment_by_network(volume, prior, site, found.trained, settings, prompts, hybrid=found.hybrid, previews=False),
+        quiet=quiet,
     )
 
 

@@ -97,6 +97,8 @@ def _provenance_rows(
 ) -> None:
     for network in result.networks:
         table.add_row("network", f"{network['name']}, weights {network['weights']}")
+    if result.why:
+        table.add_row("why", result.why)
     for name, value in (extra or {}).items():
         table.add_row(name, value)
     time = f"{seconds['total']:.1f} s on {result.device}"

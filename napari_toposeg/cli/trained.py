@@ -10,13 +10,17 @@ from napari_toposeg.cli.arguments import choose_prior
 from napari_toposeg.errors import ToposegError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from napari_toposeg.inference import TrainedNetwork
-    from napari_toposeg.inference.weights import Card
+    from napari_toposeg.inference import Method, Site, TrainedNetwork
+    from napari_toposeg.inference.weights import Card, KnownWeights
     from napari_toposeg.priors import Prior
+    from napari_toposeg.volume import Volume
 
 Betti = tuple[tuple[int, ...], ...]
+
+NONE = "none"
+"""In place of a network's name: none is asked, and the template is fitted."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Asked:
     Attributes
     ----------
     network : str or None
-        Which network.
+        Which network; "none" for none.
     weights, hybrid : str or None
         Names or files of weights.
     prior : str or None
@@ -46,9 +50,14 @@ class Asked:
     def __post_init__(self) -> None:
         from napari_toposeg.networks import NETWORK_NAMES
 
-        if self.network is not None and self.network not in NETWORK_NAMES:
+        if self.network not in (None, NONE, *NETWORK_NAMES):
             raise ToposegError(
-                f"There is no network {self.network!r}.", todo=f"Choose one of {', '.join(NETWORK_NAMES)}."
+                f"There is no network {self.network!r}.",
+                todo=f"Choose one of {', '.join(NETWORK_NAMES)}, or {NONE} to fit the template to this image.",
+            )
+        if self.network == NONE and self.weights is not None:
+            raise ToposegError(
+                f"--weights {self.weights} and --network {NONE} contradict each other.", todo="Leave one of them out."
             )
         if self.hybrid is not None and not self:
             raise ToposegError(
@@ -59,7 +68,12 @@ class Asked:
 
     def __bool__(self) -> bool:
         """Whether a trained network is asked for at all."""
-        return self.weights is not None or self.network is not None
+        return self.weights is not None or self.network not in (None, NONE)
+
+    @property
+    def why(self) -> str:
+        """A sentence for the report: which of the words it was."""
+        return f"--weights {self.weights} was given." if self.weights else f"--network {self.network} was given."
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +88,48 @@ class Found:
     def deforms_one(self) -> bool:
         """Whether there is one deformation to speak of."""
         return self.trained.deforms and len(self.priors) == 1
+
+
+def unasked(
+    asked: Asked, fitting: Collection[str], prior: Prior, site: Site, volume: Volume, say: Callable[[str], None]
+) -> Method:
+    """What is done where no trained network is asked for by name.
+
+    Parameters
+    ----------
+    asked : Asked
+        No network is, or "none" is.
+    fitting : collection of str
+        Options of a fit that are given.
+    prior, site, volume
+        The template, where it stands, and the image.
+    say : callable
+        Is told what was chosen for the person.
+    """
+    from napari_toposeg.inference import Method, default_method
+    from napari_toposeg.inference.weights import default_weights
+
+    if asked.network == NONE:
+        return Method(None, asked.why)
+    if fitting:
+        return Method(None, f"--{next(iter(fitting))} was given, and is about a fit.")
+    method = default_method(prior, site, volume)
+    if method.known is not None:
+        say(
+            f"The shipped network {method.known.name} is asked; --network {NONE} fits the template to this image "
+            "instead."
+        )
+    elif default_weights(prior) is not None:
+        say(f"{method.why} The template is fitted to this image.")
+    return method
+
+
+def shipped(known: KnownWeights, prior: Prior) -> Found:
+    """A shipped network, loaded, for the prior that it was trained with."""
+    from napari_toposeg.inference import trained_network
+    from napari_toposeg.inference.weights import read_weights
+
+    return Found(trained_network(*read_weights(known.path)), (prior,), None)
 
 
 def find(asked: Asked, ndim: int, say: Callable[[str], None]) -> Found:
@@ -128,10 +184,12 @@ def _load(weights: str, ndim: int) -> tuple[TrainedNetwork, Card, Path]:
 
 
 def _only_weights(asked: Asked, ndim: int, say: Callable[[str], None]) -> str:
-    """The name of the only known weights of a network that fit image and prior."""
-    from napari_toposeg.inference.weights import known_weights
+    """The shipped weights of the prior, or the name of the only known weights of a network that fit image and prior."""
+    from napari_toposeg.inference.weights import default_weights, known_weights
 
-    betti = None if asked.prior is None else choose_prior(asked.prior, ndim).betti
+    prior = choose_prior(asked.prior, ndim)
+    betti = None if asked.prior is None else prior.betti
+    default = default_weights(prior)
     fitting = {
         (known.name, known.card.sha256): known
         for known in known_weights()
@@ -139,6 +197,12 @@ def _only_weights(asked: Asked, ndim: int, say: Callable[[str], None]) -> str:
         and (known.card.network, known.card.settings.ndim) == (asked.network, ndim)
         and (betti is None or _betti_of(known.card) in ((), (betti,)))
     }
+    alone = asked.prior is not None or all(known.place == "shipped" for known in fitting.values())
+    if default is not None and default.card is not None and default.card.network == asked.network and alone:
+        if asked.prior is None:
+            say(f"No --prior is given: a {prior.name} is taken, as for every {ndim}-D image.")
+        say(f"The shipped network {default.name} is asked.")
+        return str(default.path)
     of_prior = "" if asked.prior is None else f" for the prior {asked.prior!r}"
     if len(fitting) != 1:
         names = ", ".join(sorted(known.name for known in fitting.values()))
