@@ -10,7 +10,7 @@ import torch
 
 from napari_toposeg.deformation import Displacement, resize
 from napari_toposeg.frame import Box, Frame, clip_box
-from napari_toposeg.inference.continued import continued
+from napari_toposeg.inference.continued import after_it, iterations_after
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.finishing import finished
 from napari_toposeg.inference.fit import Fitted
@@ -29,7 +29,7 @@ from napari_toposeg.volume import check_finite
 def continue_segmentation(
     result: Segmentation, site: Site, settings: Settings | None = None, prompts: Prompts = ()
 ) -> Steps[Segmentation]:
-    """Go on from a segmentation: let its deformation follow prompts, or refine it.
+    """Go on from a segmentation: let its deformation follow prompts, or, without any, refine it where that is asked for.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def continue_segmentation(
     volume, prior = result.volume, result.prior
     device = choose_device(settings.device, ndim=volume.ndim)
     kept = result.displacement.frame
-    region = _box_of_frame(kept, volume.frame)
+    region = box_of_frame(kept, volume.frame)
     told = heard(prompts, region)
     counting = tuple(told.counting.values())
     explains = settings.refine == "chan-vese" or not result.networks
@@ -71,7 +71,8 @@ def continue_segmentation(
     frame = working_frame(kept, WORKING_VOXELS[volume.ndim][-1])
     start = resize(torch.from_numpy(result.displacement.values)[None], frame.shape)
     fitted = Fitted(result.placement, start, frame)
-    after = settings.refine_iterations if explains or counting else 0
+    refines = settings.refine == "chan-vese" and not counting
+    after = iterations_after(settings, counting, refines)
     total = after + 3
     watch.lap("prepare")
     yield from announced(Step("prepare", 1, total))
@@ -79,7 +80,17 @@ def continue_segmentation(
     iterations = 0
     within = None if site.within == volume.frame.box else site.within
     if after:
-        steps = continued(volume, prior, fitted, settings, device, within=within, prompts=counting, explains=explains)
+        steps = after_it(
+            volume,
+            prior,
+            fitted,
+            settings,
+            device,
+            within=within,
+            prompts=counting,
+            refines=refines,
+            explains=explains,
+        )
         for inner in steps:
             fitted, losses, iterations = inner.result or fitted, inner.losses, inner.number
             try:
@@ -101,7 +112,7 @@ def continue_segmentation(
     yield Step("certify", total, total, losses, result=replace(made, seconds=watch.total()))
 
 
-def _box_of_frame(inner: Frame, frame: Frame) -> Box:
+def box_of_frame(inner: Frame, frame: Frame) -> Box:
     """The voxels of a grid that lie on another one, which has the same axes and spans it by its corners' centres."""
     matrix = inner.index_in(frame)
     last = np.diag(matrix)[: frame.ndim] * (np.array(inner.shape) - 1)

@@ -20,11 +20,51 @@ from napari_toposeg.priors import Prior
 from napari_toposeg.steps import Step
 from napari_toposeg.volume import Volume
 
-NODES = {2: 12, 3: 9}
-"""Of the further velocity, along the longest axis."""
+NODES = {2: (12, 24), 3: (9, 15)}
+"""Of the further velocity, along the longest axis: where the whole deformation is refined, and where prompts pull."""
 
 SOFTNESS = 0.05
 RATE = 0.1
+
+
+def after_it(
+    volume: Volume,
+    prior: Prior,
+    fitted: Fitted,
+    settings: Settings,
+    device: torch.device,
+    *,
+    within: Box | None = None,
+    prompts: Sequence[Prompt] = (),
+    refines: bool,
+    explains: bool,
+) -> Iterator[Step[Fitted]]:
+    """What comes after a fit or a network: first the whole deformation is refined, then it follows prompts.
+
+    Parameters
+    ----------
+    refines : bool
+        Whether the first is done.
+    explains : bool
+        Whether the image counts in the second.
+
+    The other parameters, the steps and the errors are those of `continued`.
+    """
+    total = iterations_after(settings, prompts, refines)
+    done = 0
+    for stage in ([()] if refines else []) + ([prompts] if prompts else []):
+        steps = continued(
+            volume, prior, fitted, settings, device, within=within, prompts=stage, explains=explains or not stage
+        )
+        for step in steps:
+            done += 1
+            fitted = step.result or fitted
+            yield replace(step, number=done, total=total)
+
+
+def iterations_after(settings: Settings, prompts: Sequence[Prompt], refines: bool) -> int:
+    """How many steps `after_it` takes."""
+    return settings.refine_iterations * (int(refines) + int(bool(prompts)))
 
 
 def continued(
@@ -53,7 +93,7 @@ def continued(
     within : Box, optional
         As in `fit`.
     prompts : sequence of Prompt
-        What has to be inside and what outside; all within the grid.
+        What has to be inside and what outside; all within the grid. With any, only their surroundings move.
     explains : bool
         Whether the image counts: without it the deformation follows the prompts alone.
 
@@ -75,13 +115,44 @@ def continued(
     template.
     """
     frame = fitted.frame
-    level = level_on(volume, frame, within, device)
-    start = fitted.displacement.to(device)
+    stage = further_stage(volume, prior, fitted, settings.refine_iterations, device, within=within)
     reach = settings.reach if within is not None and settings.reach > 0 else None
     pull = None
     if prompts:
+        start = fitted.displacement.to(device)
         pull = make_pull(prompts, volume.frame, prior, fitted.placement, frame, start)
-    velocity = torch.zeros(1, prior.ndim, *node_shape(frame, NODES[prior.ndim]), device=device, requires_grad=True)
+    steps = descend(stage, prior, fitted.placement, settings, reach, explains=explains, pull=pull)
+    for number, (terms, displacement) in enumerate(steps, start=1):
+        yield Step("refine", number, stage.iterations, terms, result=replace(fitted, displacement=displacement))
+
+
+def further_stage(
+    volume: Volume,
+    prior: Prior,
+    fitted: Fitted,
+    iterations: int,
+    device: torch.device,
+    *,
+    within: Box | None = None,
+    rate: float = RATE,
+) -> Stage:
+    """A further velocity, still zero, on top of a deformation; see `continued`.
+
+    Parameters
+    ----------
+    volume, prior, fitted, device, within
+        As for `continued`.
+    iterations : int
+        How many.
+    rate : float
+        Of Adam, for the velocity on its nodes.
+    """
+    frame = fitted.frame
+    level = level_on(volume, frame, within, device)
+    start = fitted.displacement.to(device)
+    velocity = torch.zeros(
+        1, prior.ndim, *node_shape(frame, NODES[prior.ndim][pull is not None]), device=device, requires_grad=True
+    )
     shape = halved(frame).shape
     width = [WINDOW * (half - 1) / (size - 1) for half, size in zip(shape, frame.shape, strict=True)]
     coarse = integrated(velocity, frame, width)
@@ -91,8 +162,4 @@ def continued(
         displacement = compose(start, resize(further, frame.shape))
         return Moved(displacement, displacement, further)
 
-    iterations = settings.refine_iterations
-    stage = Stage(level, moved, torch.optim.Adam([velocity], RATE), SOFTNESS, iterations)
-    steps = descend(stage, prior, fitted.placement, settings, reach, explains=explains, pull=pull)
-    for number, (terms, displacement) in enumerate(steps, start=1):
-        yield Step("refine", number, iterations, terms, result=replace(fitted, displacement=displacement))
+    return Stage(level, moved, torch.optim.Adam([velocity], rate), SOFTNESS, iterations)

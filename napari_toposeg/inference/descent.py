@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, avg_pool3d
+from torch.nn.functional import avg_pool2d, avg_pool3d, interpolate
 
 from napari_toposeg.deformation import border_window, integrate, resize
 from napari_toposeg.frame import Frame
@@ -147,20 +147,30 @@ def node_shape(frame: Frame, nodes: int) -> tuple[int, ...]:
     return tuple(int(size) for size in np.clip(np.round(nodes * extents / extents.max()), 4, nodes))
 
 
-def integrated(velocity: Tensor, frame: Frame, width: Sequence[float]) -> Callable[[], Tensor]:
+def integrated(
+    velocity: Tensor, frame: Frame, width: Sequence[float], influence: Tensor | None = None
+) -> Callable[[], Tensor]:
     """What a velocity on nodes (1, ndim, *nodes) integrates to, whenever it is asked for.
 
     It is integrated at half the resolution of the frame, where it has no more to say than at the full one, and is the
     identity on the border, over so many voxels of that half resolution as `width` says by axis.
+    An influence (1, 1, *frame.shape) says where else, from 0 to 1, it moves freely; everywhere by default.
     """
     half = halved(frame)
     window = border_window(half.shape, width, device=velocity.device)
+    if influence is not None:
+        window = window * _on_grid(influence, half.shape)
     return lambda: integrate(_between_nodes(velocity, half.shape) * window, _INTEGRATION_STEPS)
 
 
 def halved(frame: Frame) -> Frame:
     """The frame at half its resolution."""
     return frame.resized([max(4, (size + 1) // 2) for size in frame.shape])
+
+
+def _on_grid(values: Tensor, shape: Sequence[int]) -> Tensor:
+    mode = "bilinear" if len(shape) == 2 else "trilinear"
+    return interpolate(values, size=tuple(shape), mode=mode, align_corners=True)
 
 
 def _between_nodes(velocity: Tensor, shape: Sequence[int]) -> Tensor:

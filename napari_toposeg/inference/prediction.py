@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_toposeg.deformation import Displacement, border_window
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, Frame, clip_box
-from napari_toposeg.inference.continued import continued
+from napari_toposeg.inference.continued import after_it, iterations_after
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.finishing import Finished, field_grid, finished
 from napari_toposeg.inference.fit import Fitted
@@ -130,7 +130,7 @@ def segment_by_network(
     told = heard(prompts, shown.region)
     counting = tuple(told.counting.values())
     explains = settings.refine == "chan-vese"
-    after = settings.refine_iterations if explains or counting else 0
+    after = iterations_after(settings, counting, explains)
     total = 4 + after
     watch.lap("prepare")
     yield from announced(Step("prepare", 1, total))
@@ -144,8 +144,16 @@ def segment_by_network(
     losses: Mapping[str, float] = {}
     iterations = 0
     if after:
-        steps = continued(
-            volume, prior, fitted, settings, device, within=site.within, prompts=counting, explains=explains
+        steps = after_it(
+            volume,
+            prior,
+            fitted,
+            settings,
+            device,
+            within=site.within,
+            prompts=counting,
+            refines=explains,
+            explains=explains,
         )
         for inner in steps:
             fitted, losses, iterations = inner.result or fitted, inner.losses, inner.number

@@ -29,6 +29,9 @@ middle of an error: the true boundary lies about as far beyond."""
 WIDEST = 0.5
 """Greatest radius of a ball, as a share of the template's mean half-size."""
 
+INFLUENCE = 0.8
+"""Standard deviation of the Gaussian in which a prompt moves the deformation, as a share of its ball's radius."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pull:
@@ -44,12 +47,15 @@ class Pull:
         By what a point's lack is divided, in voxels of the grid: the radius of its ball.
     prompts : int
         How many balls.
+    influence : (1, 1, *grid) tensor
+        From 0 to 1: how freely the prompts may move the deformation there. A Gaussian round each.
     """
 
     positions: Tensor
     signs: Tensor
     scales: Tensor
     prompts: int
+    influence: Tensor
 
     def lack(self, prior: Prior, placement: Placement, frame: Frame, displacement: Tensor) -> Tensor:
         """How far a displacement (1, ndim, *grid) is from doing what is asked: () tensor, 0 where it does it all.
@@ -95,6 +101,9 @@ def make_pull(
     to_frame = volume_frame.index_in(frame)
     ball = _ball(ndim)
     positions, signs, scales = [], [], []
+    influence = torch.zeros(frame.shape, device=device)
+    grid = frame.coordinates(device=device)
+    spacing = torch.from_numpy(frame.spacing).to(grid).reshape(ndim, *[1] * ndim)
     for prompt in prompts:
         centre = to_frame[:ndim, :ndim] @ np.array(prompt.point) + to_frame[:ndim, 3]
         nearest = tuple(np.clip(np.round(centre).astype(int), 0, np.array(frame.shape) - 1))
@@ -104,12 +113,16 @@ def make_pull(
         positions.append(centre + radius * ball / frame.spacing)
         signs.append(np.full(len(ball), sign))
         scales.append(np.full(len(ball), radius / voxel))
+        apart = (grid - torch.from_numpy(centre).to(grid).reshape(ndim, *[1] * ndim)) * spacing
+        width = INFLUENCE * radius
+        influence = torch.maximum(influence, torch.exp(-0.5 * apart.square().sum(dim=0) / width**2))
     at = torch.from_numpy(np.concatenate(positions).T.copy()).float().to(device)
     return Pull(
         at.reshape(ndim, -1, *[1] * (ndim - 1)),
         torch.from_numpy(np.concatenate(signs)).float().to(device),
         torch.from_numpy(np.concatenate(scales)).float().to(device),
         len(prompts),
+        influence[None, None],
     )
 
 
