@@ -115,51 +115,26 @@ def continued(
     template.
     """
     frame = fitted.frame
-    stage = further_stage(volume, prior, fitted, settings.refine_iterations, device, within=within)
+    level = level_on(volume, frame, within, device)
+    start = fitted.displacement.to(device)
     reach = settings.reach if within is not None and settings.reach > 0 else None
     pull = None
     if prompts:
-        start = fitted.displacement.to(device)
         pull = make_pull(prompts, volume.frame, prior, fitted.placement, frame, start)
-    steps = descend(stage, prior, fitted.placement, settings, reach, explains=explains, pull=pull)
-    for number, (terms, displacement) in enumerate(steps, start=1):
-        yield Step("refine", number, stage.iterations, terms, result=replace(fitted, displacement=displacement))
-
-
-def further_stage(
-    volume: Volume,
-    prior: Prior,
-    fitted: Fitted,
-    iterations: int,
-    device: torch.device,
-    *,
-    within: Box | None = None,
-    rate: float = RATE,
-) -> Stage:
-    """A further velocity, still zero, on top of a deformation; see `continued`.
-
-    Parameters
-    ----------
-    volume, prior, fitted, device, within
-        As for `continued`.
-    iterations : int
-        How many.
-    rate : float
-        Of Adam, for the velocity on its nodes.
-    """
-    frame = fitted.frame
-    level = level_on(volume, frame, within, device)
-    start = fitted.displacement.to(device)
     velocity = torch.zeros(
         1, prior.ndim, *node_shape(frame, NODES[prior.ndim][pull is not None]), device=device, requires_grad=True
     )
     shape = halved(frame).shape
     width = [WINDOW * (half - 1) / (size - 1) for half, size in zip(shape, frame.shape, strict=True)]
-    coarse = integrated(velocity, frame, width)
+    coarse = integrated(velocity, frame, width, None if pull is None else pull.influence)
 
     def moved() -> Moved:
         further = coarse()
         displacement = compose(start, resize(further, frame.shape))
         return Moved(displacement, displacement, further)
 
-    return Stage(level, moved, torch.optim.Adam([velocity], rate), SOFTNESS, iterations)
+    iterations = settings.refine_iterations
+    stage = Stage(level, moved, torch.optim.Adam([velocity], RATE), SOFTNESS, iterations)
+    steps = descend(stage, prior, fitted.placement, settings, reach, explains=explains, pull=pull)
+    for number, (terms, displacement) in enumerate(steps, start=1):
+        yield Step("refine", number, iterations, terms, result=replace(fitted, displacement=displacement))
