@@ -89,12 +89,14 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
     return [items[number] for number in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def subjects(part: Part, most: int = 0) -> Iterator[Subject]:
-    """The cases of a part, one after the other; `most`: so many of each task, 0: all."""
+def subjects(part: Part, most: int = 0, only: Sequence[str] = ()) -> Iterator[Subject]:
+    """The cases of a part, one after the other; `most`: so many of each kind, 0: all; `only`: of these tasks."""
     makers = (_photographs, _organs, _cords) if part == "others" else (_hippocampi, _rings)
     for maker in makers:
         for make in evenly(maker(part), most):
-            yield make()
+            subject = make()
+            if not only or subject.task in only:
+                yield subject
 
 
 def _hippocampi(part: str) -> list[Callable[[], Subject]]:

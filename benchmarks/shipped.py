@@ -11,7 +11,7 @@ one process, after everything has run once; the fit's are kept in .benchmarks/ w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Literal
@@ -29,6 +29,7 @@ from shipped_runs import Measured, fitted, networks, placed, predicted, prior_as
 
 from napari_toposeg.evaluation import compare
 from napari_toposeg.inference import Settings, TrainedNetwork, warm_up
+from napari_toposeg.priors import Prior
 
 HEADINGS = (
     "object", "prior", "cases", "what", "Dice, median", "Dice", "Dice, worst tenth", "HD95, median", "right topology",
@@ -68,23 +69,31 @@ class Bench:
 
     def by_network(self, subject: Subject, larger: float = 0.0) -> list[Measured]:
         """The template as the network is shown it, and what the network says in each way; nothing without a network."""
-        prior = prior_asked(subject, self.known)
+        prior = self._asked(subject)
         if prior is None:
             return []
         network = self.known[prior.name]
-        if prior.name not in self._warm:
-            for settings in self.ways:
-                predicted(subject, prior, network, settings, larger)
-            self._warm.add(prior.name)
         runs = [predicted(subject, prior, network, settings, larger) for settings in self.ways]
         return [shown(subject, prior, runs[0][1]), *(measured for measured, _ in runs)]
 
     def by_clicks(self, subject: Subject) -> list[Clicked]:
         """What 0, 1, ... clicks of a simulated user make of the network's mask; nothing without a network."""
-        prior = prior_asked(subject, self.known)
+        prior = self._asked(subject)
         if prior is None:
             return []
-        return clicked(subject, prior, self.known[prior.name], self.ways[-1])
+        found = clicked(subject, prior, self.known[prior.name], self.ways[-1])
+        dices = " ".join(f"{one.dice:.3f}" for one in found)
+        self.console.print(f"{subject.task:11} {subject.name:18} {dices}", highlight=False)
+        return found
+
+    def _asked(self, subject: Subject) -> Prior | None:
+        """The prior of the network that is asked about a subject, which has run once then."""
+        prior = prior_asked(subject, self.known)
+        if prior is not None and prior.name not in self._warm:
+            for settings in self.ways:
+                predicted(subject, prior, self.known[prior.name], settings)
+            self._warm.add(prior.name)
+        return prior
 
     def say(self, measured: Sequence[Measured]) -> None:
         """One line of a case."""
@@ -130,7 +139,7 @@ def summary(found: Sequence[Measured], fits: Sequence[Measured], prior: str, tas
 def grouped(measured: Sequence[Measured]) -> list[tuple[str, list[Measured]]]:
     """By task and way, in the order in which they came; tasks that stand together once more."""
     ways = list(dict.fromkeys(one.method for one in measured))
-    tasks = {task: (task,) for task in dict.fromkeys(one.task for one in measured)}
+    tasks: dict[str, tuple[str, ...]] = {task: (task,) for task in dict.fromkeys(one.task for one in measured)}
     for name, members in TOGETHER.items():
         if set(members) & set(tasks):
             tasks[name] = members
@@ -149,10 +158,9 @@ def rows_of(measured: Sequence[Measured], priors: dict[str, str]) -> list[list[s
     return rows
 
 
-def sloppy_rows(bench: Bench, part: Part, most: int) -> list[list[str]]:
+def sloppy_rows(bench: Bench, chosen: Sequence[Subject]) -> list[list[str]]:
     """What larger boxes cost."""
     rows = []
-    chosen = list(subjects(part, most))
     for larger in SLOPPY:
         measured = [one for subject in chosen for one in (placed(subject, larger), *bench.by_network(subject, larger))]
         rows += [
@@ -177,6 +185,7 @@ def main(
     refine: Literal["none", "chan-vese"] = "none",
     on: Literal["choosing", "reported", "aside"] = "reported",
     drawn_larger: float = 0.0,
+    only: tuple[str, ...] = (),
     most: int = 0,
     again: bool = False,
     pictures: bool = False,
@@ -192,11 +201,13 @@ def main(
     weights
         PRIOR=FILE instead of the shipped weights.
     refine
-        Also measure the networks' results with a few steps of Chan-Vese after them.
+        Also measure the networks' masks with a few steps of Chan-Vese after them; prompts are then given to these.
     on
         The images of the two experiments.
     drawn_larger
         By how much of its side, at either end, the drawn box is larger than the label's.
+    only
+        These tasks alone: hippocampi, rings, lesions, spleen, kidneys, vertebrae, cord.
     most
         So many cases of each task, evenly spread; 0: all.
     again
@@ -206,21 +217,25 @@ def main(
     document
         Put the tables into docs/results.md.
     """
-    if document and (weights or most or drawn_larger or on != "reported"):
+    if document and (weights or only or most or drawn_larger or on != "reported"):
         raise SystemExit("What is documented is of the shipped weights, of all reported cases, in the label's box.")
     console = Console(width=220)
     warm_up()
     bench = Bench(networks(weights), refine != "none", console)
     for prior, network in bench.known.items():
         console.print(f"{prior}: {network.weights} {network.sha256[:12]}", highlight=False)
+    headings: tuple[str, ...]
     for one in what:
         if one == "prompts":
-            done = [bench.by_clicks(subject) for subject in subjects(on, most)]
+            done = [bench.by_clicks(subject) for subject in subjects(on, most, only)]
             headings, rows = PROMPT_HEADINGS, prompt_rows([clicks for clicks in done if clicks])
         elif one == "sloppy":
-            headings, rows = SLOPPY_HEADINGS, sloppy_rows(bench, on, most)
+            headings, rows = SLOPPY_HEADINGS, sloppy_rows(bench, list(subjects(on, most, only)))
         else:
-            headings, rows = HEADINGS, measured_rows(bench, one, most, drawn_larger, again, pictures, document)
+            headings, rows = (
+                HEADINGS,
+                measured_rows(bench, one, subjects(one, most, only), drawn_larger, again, pictures, document),
+            )
         table = Table(*headings, title=one)
         for row in rows:
             table.add_row(*row)
@@ -230,13 +245,13 @@ def main(
 
 
 def measured_rows(
-    bench: Bench, part: Part, most: int, larger: float, again: bool, pictures: bool, document: bool
+    bench: Bench, part: Part, chosen: Iterable[Subject], larger: float, again: bool, pictures: bool, document: bool
 ) -> list[list[str]]:
     """Measure a part in every way."""
     measured: list[Measured] = []
     priors: dict[str, str] = {}
     kept: dict[tuple[str, str], Subject] = {}
-    for subject in subjects(part, most):
+    for subject in chosen:
         found = [placed(subject, larger), fitted(subject, larger, again=again), *bench.by_network(subject, larger)]
         bench.say(found)
         # Masks are kept for pictures alone.

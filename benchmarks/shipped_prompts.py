@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from halves import Subject
 from oracle import betti_by_gudhi
-from shipped_runs import site_of
+from shipped_runs import site_of, way
 
 from napari_toposeg.evaluation import dice
 from napari_toposeg.evaluation.simulated_user import next_prompt
@@ -19,7 +19,7 @@ from napari_toposeg.steps import last
 
 POINTS = 3
 HEADINGS = (
-    "object", "cases", "points", "Dice, median", "Dice", "gain, median", "gain", "better", "points kept",
+    "object", "cases", "what", "points", "Dice, median", "Dice", "gain, median", "gain", "better", "points kept",
     "right topology", "without folds", "seconds",
 )  # fmt: skip
 
@@ -29,6 +29,8 @@ class Clicked:
     """What came of a subject after so many clicks."""
 
     task: str
+    name: str
+    way: str
     points: int
     dice: float
     satisfied: int
@@ -49,7 +51,9 @@ def clicked(subject: Subject, prior: Prior, network: TrainedNetwork, settings: S
         mask = result.full_mask()
         kept = sum(bool(mask[prompt.voxel]) == prompt.include for prompt in prompts)
         right, folds = betti_by_gudhi(mask) == prior.betti, result.jacobian.folding
-        found.append(Clicked(subject.task, len(prompts), dice(mask, subject.label), kept, right, folds, seconds))
+        overlap = dice(mask, subject.label)
+        words = way(subject, prior, settings)
+        found.append(Clicked(subject.task, subject.name, words, len(prompts), overlap, kept, right, folds, seconds))
         prompt = next_prompt(mask, subject.label, [float(step) for step in subject.volume.spacing])
         if len(prompts) == POINTS or prompt is None:
             return found
@@ -70,6 +74,7 @@ def prompt_rows(found: Sequence[Sequence[Clicked]]) -> list[list[str]]:
                 [
                     task,
                     str(len(now)),
+                    now[0].way,
                     str(points),
                     f"{np.median(dices):.3f}",
                     f"{dices.mean():.3f} ± {dices.std():.3f}",

@@ -152,13 +152,15 @@ def predicted(
     subject: Subject, prior: Prior, network: TrainedNetwork, settings: Settings, larger: float = 0.0
 ) -> tuple[Measured, Segmentation]:
     """What a network says, refined where the settings say so."""
-    words = "network" if prior.name == subject.prior else f"network of the {prior.name}"
-    if settings.refine != "none":
-        words += f", then {settings.refine_iterations} steps of Chan-Vese"
     site = site_of(subject, prior, larger)
-    return _timed(
-        subject, prior, words, lambda: last(segment_by_network(subject.volume, prior, site, network, settings))
-    )
+    run = lambda: last(segment_by_network(subject.volume, prior, site, network, settings))  # noqa: E731
+    return _timed(subject, prior, way(subject, prior, settings), run)
+
+
+def way(subject: Subject, prior: Prior, settings: Settings) -> str:
+    """What a table calls a network's mask."""
+    words = "network" if prior.name == subject.prior else f"network of the {prior.name}"
+    return words if settings.refine == "none" else f"{words}, then {settings.refine_iterations} steps of Chan-Vese"
 
 
 def _timed(
