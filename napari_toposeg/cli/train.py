@@ -54,7 +54,7 @@ def train(
     prior
         Its template: a name, a mask file, or the mean shape of the training labels.
     synthetic
-        Draw so many images for each epoch instead of reading any: random objects with the prior's topology.
+        Draw so many images instead of reading any: random objects with the prior's topology.
     patient
         Finds the patient in a file's name, so that nobody is trained on and tested on: 'patient[0-9]+'.
     network

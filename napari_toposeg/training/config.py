@@ -81,8 +81,8 @@ class Data:
         Of how many of the training patients, drawn by the seed, the labels are used; the others count as unlabelled.
         0: of all.
     synthetic : int
-        So many images are drawn for each epoch instead of read (`synthetic_sample`), never the same ones twice: objects
-        of the prior's topology in random surroundings, which hold nobody's data. 0: none.
+        So many images are drawn instead of read (`synthetic_sample`): objects of the prior's topology in random
+        surroundings, which hold nobody's data. Each epoch shows each of them, turned and inverted at random. 0: none.
     name, licence : str
         What stands on the card: what these images are, and under which terms.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +13,7 @@ from napari_toposeg.errors import ToposegError
 from napari_toposeg.inference import Window
 from napari_toposeg.steps import last
 from napari_toposeg.training import Data, Optimisation, TrainedObject, TrainingConfig, train
-from napari_toposeg.training.synthetic import SyntheticSamples, draw_validation
+from napari_toposeg.training.synthetic import SyntheticSamples, _turn, draw_validation
 
 
 def config_of(prior: str = "annulus", *, shape: tuple[int, ...] = (32, 32), epochs: int = 8) -> TrainingConfig:
@@ -40,11 +41,15 @@ def test_a_network_learns_from_drawn_images_alone(tmp_path: Path, monkeypatch: p
     assert not any(name.startswith("test") for name in card.metrics)
 
 
-def test_every_epoch_sees_other_images_and_a_key_always_the_same() -> None:
+def test_every_epoch_sees_an_image_otherwise_and_a_key_always_the_same() -> None:
     samples = SyntheticSamples(config_of())
     one = samples[True, 0, 3]["image"]
     assert torch.equal(one, samples[True, 0, 3]["image"])
-    assert not torch.equal(one, samples[True, 1, 3]["image"])
+    seen = [samples[True, epoch, 3]["image"] for epoch in range(12)]
+    assert len({tuple(image.flatten().tolist()) for image in seen}) > 4
+    # Turned, mirrored, inverted: the same intensities but for their sign.
+    levels = one.abs().flatten().sort().values
+    assert all(torch.equal(image.abs().flatten().sort().values, levels) for image in seen)
     assert not torch.equal(one, samples[True, 0, 4]["image"])
 
 
@@ -58,6 +63,25 @@ def test_what_is_validated_on_is_not_trained_on() -> None:
         validated = end.value.validation
     trained = [SyntheticSamples(config)[True, epoch, number]["image"] for epoch in range(2) for number in range(32)]
     assert not any(torch.equal(sample.image, image) for sample in validated for image in trained)
+
+
+def test_an_image_and_its_label_are_turned_alike() -> None:
+    samples = SyntheticSamples(config_of())
+    contrasts = set()
+    for epoch in range(12):
+        sample = samples[True, epoch, 0]
+        inside = sample["image"][sample["label"] > 0.5]
+        contrasts.add(round(abs(float(inside.mean())), 3))
+    assert len(contrasts) == 1
+
+
+def test_the_axis_of_a_tube_stays_where_it_is() -> None:
+    random = np.random.default_rng(0)
+    turns = [_turn(Window((32, 32, 32), axis="z"), random)[0] for _ in range(40)]
+    assert {turn[2] for turn in turns} == {3}
+    assert {tuple(turn[:2]) for turn in turns} == {(1, 2), (2, 1)}
+    unlike = [_turn(Window((32, 48)), random)[0] for _ in range(10)]
+    assert unlike == [[1, 2]] * 10
 
 
 def test_the_windows_margin_is_the_samples() -> None:
