@@ -51,19 +51,14 @@ def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         facts: dict[str, Any] = {
             "priors": (TrainedPrior(template.name, template.betti),),
             "window": Window((24,) * template.ndim),
+            "spacing": (1.0,) * template.ndim,
+            "data": "synthetic images",
+            "licence": "CC0",
+            "split": {},
+            "seed": 0,
             "metrics": {},
-            **card,
         }
-        kept = Card(
-            network="mltpsn",
-            settings=settings,
-            spacing=(1.0,) * template.ndim,
-            data="synthetic images",
-            licence="CC0",
-            split={},
-            seed=0,
-            **facts,
-        )
+        kept = Card(network="mltpsn", settings=settings, **{**facts, **card})
         folder = resources / "weights" if place is None else place
         folder.mkdir(parents=True, exist_ok=True)
         return save_weights(network, kept, folder / f"{name}.safetensors", half=True)

@@ -26,6 +26,7 @@ def image():
 def session():
     made = Session()
     made.settings = Settings(iterations=30)
+    made.network = "none"
     yield made
     made.close()
 

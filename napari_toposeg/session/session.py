@@ -6,55 +6,41 @@ run are emitted in the compute thread: connect a window to them with ``thread="m
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
-from psygnal import Signal, SignalGroup
 
-from napari_toposeg.backends import ComputeThread, Job
+from napari_toposeg.backends import ComputeThread
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import read_prior, read_volume
 from napari_toposeg.frame import Box
 from napari_toposeg.inference import (
+    Outcome,
     Segmentation,
     Settings,
     Site,
     save,
-    segment,
     site_in_box,
     site_in_image,
     site_on_mask,
 )
 from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
 from napari_toposeg.session.barcode import SessionBarcode
+from napari_toposeg.session.deformation import SessionDeformation
+from napari_toposeg.session.events import SessionEvents
 from napari_toposeg.session.measures import Measurements
+from napari_toposeg.session.networks import NONE, NetworkChoice, Networks
+from napari_toposeg.session.runs import Runs
+from napari_toposeg.session.tuning import SessionTuning
 from napari_toposeg.volume import Volume
 
-_logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from napari_toposeg.steps import Steps
 
 Value = TypeVar("Value")
-
-
-class SessionEvents(SignalGroup):
-    """What a session tells.
-
-    `volume`, `prior`, `placement` and `settings` follow a change made by whoever called; `running`, `step`, `result`
-    and `failed` come from a run, in the compute thread.
-    """
-
-    volume = Signal(object)  # Volume or None
-    prior = Signal(object)  # Prior or None
-    placement = Signal(object)  # Placement or None
-    settings = Signal(object)  # Settings
-    running = Signal(bool)
-    step = Signal(object)  # Step[Segmentation]
-    result = Signal(object)  # Segmentation or None
-    edited = Signal(bool)  # whether the mask was changed by hand since
-    failed = Signal(str)  # the sentence that a person reads
 
 
 class Session:
@@ -75,15 +61,16 @@ class Session:
         # Repeats the newest placement, for another prior.
         self._replace: Callable[[], Any] | None = None
         self._settings = Settings()
-        self._result: Segmentation | None = None
+        self._result: Outcome | None = None
         self._edited: NDArray[Any] | None = None
-        self._job: Job[Segmentation] | None = None
-        # Set in the caller's thread, taken back in the compute thread: whose run it is decides, under the lock.
-        self._run: object | None = None
+        self._network: str | None = None
+        self._networks = Networks()
         self._run_region: Box | None = None
-        self._lock = threading.Lock()
+        self._runs = Runs(self._compute, self.events, self._keep)
         self.barcode = SessionBarcode(self)
+        self.deformation = SessionDeformation(self)
         self.measurements = Measurements(self)
+        self.tuning = SessionTuning(self)
 
     # What there is
 
@@ -103,13 +90,23 @@ class Session:
         return None if self._site is None else self._site.placement
 
     @property
+    def site(self) -> Site | None:
+        """Where the next run takes place."""
+        return self._site
+
+    @property
     def region(self) -> Box | None:
         """The box, in canonical voxels, that the next run looks at; margin included."""
         return None if self._site is None else self._site.region
 
     @property
-    def result(self) -> Segmentation | None:
-        """The newest segmentation of this volume."""
+    def site(self) -> Site | None:
+        """Where the next run takes place."""
+        return self._site
+
+    @property
+    def result(self) -> Outcome | None:
+        """The newest segmentation of this volume: a `Segmentation`, unless a map that nothing deforms was taken over."""
         return self._result
 
     @property
@@ -130,9 +127,22 @@ class Session:
         self.events.settings.emit(settings)
 
     @property
+    def network(self) -> str | None:
+        """Which network the next run asks: None for the shipped one of the prior where it can be asked, else the fit.
+
+        Otherwise the name or the file of weights, as `load_weights` takes it, or "none" for the fit in any case.
+        """
+        return self._network
+
+    @network.setter
+    def network(self, network: str | None) -> None:
+        self._network = network
+        self.events.network.emit(network)
+
+    @property
     def running(self) -> bool:
         """Whether a run is under way."""
-        return self._run is not None
+        return self._runs.running
 
     @property
     def preview_box(self) -> Box | None:
@@ -148,6 +158,17 @@ class Session:
         """The built-in priors that fit the volume's dimensions; all where there is no volume."""
         volume = self._volume
         return tuple(prior for prior in builtin_priors() if volume is None or prior.ndim == volume.ndim)
+
+    def networks(self) -> tuple[NetworkChoice, ...]:
+        """What `network` can be set to for this prior and volume. It reads cards: not for a window's thread.
+
+        Returns
+        -------
+        tuple of NetworkChoice
+            First what is best for the template as it stands, then all weights that fit the prior, and what `network`
+            is set to now, if that is a file; last the fit.
+        """
+        return self._networks.choices(self._prior, self._volume, self._site, self._network)
 
     # What a person does
 
@@ -167,9 +188,9 @@ class Session:
         """Work on another volume: a run is dropped, placement and result are gone, the prior stays where it fits."""
         if volume is self._volume:
             return
-        self._stop()
+        self._runs.stop()
         self._volume = volume
-        self._set_result(None)
+        self.take_result(None)
         self.events.volume.emit(volume)
         self._set_site(None)
         if self._prior is not None and volume is not None and self._prior.ndim != volume.ndim:
@@ -192,7 +213,10 @@ class Session:
                 f"The prior {prior.name!r} is {prior.ndim}-D and the image {self._volume.ndim}-D.",
                 todo=f"Choose a {self._volume.ndim}-D prior.",
             )
+        changed = prior is not self._prior
         self._prior = prior
+        if changed and self._network not in (None, NONE):
+            self.network = None  # weights are those of one prior
         self.events.prior.emit(prior)
         if prior is None:
             self._set_site(None)
@@ -274,25 +298,35 @@ class Session:
             If there is no volume, prior or placement.
         """
         volume, prior = self._ready()
-        site, settings = self._site, self._settings
+        site, settings, network = self._site, self._settings, self._network
         if site is None:
             raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
-        self._stop()
-        run = object()
-        with self._lock:
-            self._run = run
+        why = ""
+
+        def make() -> Steps[Segmentation]:
+            nonlocal why
+            steps, why = self._networks.begin(volume, prior, site, settings, network)
+            return steps
+
         self._run_region = site.region
-        self.events.running.emit(True)
-        self._job = self._compute.start(
-            lambda: segment(volume, prior, site, settings),
-            on_step=self.events.step.emit,
-            on_end=lambda result, error: self._ended(run, result, error),
-        )
+        self._runs.start(make, lambda result: replace(result, why=why))
+
+    def warm_up(self) -> None:
+        """Load the network that a run would ask, in the compute thread, so that the first run is as quick as others.
+
+        What is wrong with it is said when it is asked.
+        """
+        prior, network, settings = self._prior, self._network, self._settings
+        if prior is not None:
+            self.later(
+                lambda: self._networks.warm_up(prior, network, settings),
+                lambda _: None,
+                failed=lambda sentence: None,
+            )
 
     def cancel(self) -> None:
         """Stop the run at its next step and keep the best result so far: it is certified and arrives as `result`."""
-        if self._job is not None:
-            self._job.finish()
+        self._runs.cancel()
 
     def edit(self, mask: NDArray[Any]) -> None:
         """Replace the mask by one changed by hand (*volume.shape): `save` writes that, and it is not certified."""
@@ -300,10 +334,16 @@ class Session:
             self._edited = mask
             self.events.edited.emit(True)
 
+    def take_result(self, result: Outcome | None, edited: NDArray[Any] | None = None) -> None:
+        """Make something else the result, with its mask as changed by hand (*volume.shape) where that is given."""
+        self._result, self._edited = result, edited
+        self.events.result.emit(result)
+        if edited is not None:
+            self.events.edited.emit(True)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run's end (not in a window's thread); whether it came in time."""
-        job = self._job
-        return True if job is None else job.wait(timeout)
+        return self._runs.wait(timeout)
 
     def save(
         self,
@@ -331,7 +371,7 @@ class Session:
 
     def close(self) -> None:
         """Drop the run and end the compute thread."""
-        self._stop()
+        self._runs.stop()
         self._compute.close()
 
     # How it does that
@@ -354,37 +394,7 @@ class Session:
             self._replace = None
         self.events.placement.emit(self.placement)
 
-    def _set_result(self, result: Segmentation | None) -> None:
+
+    def _keep(self, result: Segmentation) -> None:
         self._result = result
         self._edited = None
-        self.events.result.emit(result)
-
-    def _stop(self) -> None:
-        with self._lock:
-            job, self._job = self._job, None
-            running, self._run = self._run is not None, None
-        if job is not None:
-            job.drop()
-        if running:
-            self.events.running.emit(False)
-
-    def _ended(self, run: object, result: Segmentation | None, error: Exception | None) -> None:
-        with self._lock:
-            # Dropped at the very end, after its last step: another volume may be open by now.
-            if run is not self._run:
-                return
-            self._run = None
-            self._job = None
-            if result is not None:
-                self._result = result
-                self._edited = None
-        if result is not None:
-            self.events.result.emit(result)
-        if isinstance(error, ToposegError):
-            self.events.failed.emit(str(error))
-        elif error is not None:
-            _logger.error("A run ended with an error.", exc_info=error)
-            self.events.failed.emit(
-                f"The run stopped: {type(error).__name__}: {error}. This is a defect; please report it."
-            )
-        self.events.running.emit(False)
