@@ -1,5 +1,6 @@
 """Templates with known Betti numbers, and where they stand."""
 
+from napari_toposeg.priors.bending import along_stroke
 from napari_toposeg.priors.outline import Outline, outline
 from napari_toposeg.priors.placement import (
     AXES,
@@ -10,6 +11,7 @@ from napari_toposeg.priors.placement import (
     template_mask,
 )
 from napari_toposeg.priors.prior import Placement, Prior, signed_distance
+from napari_toposeg.priors.prompted_placement import place_at_points
 from napari_toposeg.priors.registry import builtin_priors, find_prior, prior_names
 from napari_toposeg.priors.render import render
 from napari_toposeg.priors.template import mean_shape, prior_from_mask, signed_distance_of
@@ -19,11 +21,13 @@ __all__ = [
     "Outline",
     "Placement",
     "Prior",
+    "along_stroke",
     "axis_number",
     "builtin_priors",
     "find_prior",
     "mean_shape",
     "outline",
+    "place_at_points",
     "place_in_box",
     "place_in_image",
     "place_on_mask",

@@ -40,7 +40,8 @@ def axis_number(axis: str) -> int:
     return AXES.index(axis)
 
 
-def _check_dimension(prior: Prior, frame: Frame) -> None:
+def check_dimension(prior: Prior, frame: Frame) -> None:
+    """Refuse a prior with another number of dimensions than the image."""
     if prior.ndim != frame.ndim:
         raise ToposegError(
             f"The prior {prior.name!r} is {prior.ndim}-D and the image {frame.ndim}-D.",
@@ -85,7 +86,7 @@ def place_in_box(prior: Prior, frame: Frame, box: Sequence[tuple[float, float]],
     ToposegError
         If the dimensions differ or the axis has another name.
     """
-    _check_dimension(prior, frame)
+    check_dimension(prior, frame)
     order = _unit_axes(prior, axis)
     half = np.array([(high - low) / 2.0 for low, high in box])
     lengths = _scaled(prior, (half * frame.spacing)[order])
@@ -132,28 +133,70 @@ def place_on_mask(prior: Prior, frame: Frame, mask: NDArray[Any], *, axis: str =
     ToposegError
         If the mask is empty, the dimensions differ or the axis has another name.
     """
-    _check_dimension(prior, frame)
+    check_dimension(prior, frame)
     points = frame.world(np.argwhere(mask))
     if len(points) == 0:
         raise ToposegError("The rough mask is empty.", todo="Paint over the organ, or draw a box instead.")
     directions = frame.affine[:3, : frame.ndim] / frame.spacing
     local = (points - points.mean(axis=0)) @ directions
     _, principal = np.linalg.eigh(local.T @ local)
+    along = local @ principal
+    low, high = along.min(axis=0), along.max(axis=0)
+    middle = (points.mean(axis=0) - frame.affine[:3, 3]) @ directions + principal @ ((low + high) / 2.0)
+    half_voxel = frame.spacing.min() / 2.0
+    return place_along(prior, frame, middle, principal, (high - low) / 2.0 + half_voxel, axis=axis)
+
+
+def place_along(
+    prior: Prior,
+    frame: Frame,
+    middle: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    half_sizes: NDArray[np.float64],
+    *,
+    axis: str,
+) -> Placement:
+    """Put a prior into an oblique box.
+
+    Parameters
+    ----------
+    prior : Prior
+        A prior with as many dimensions as the frame.
+    frame : Frame
+        The grid along whose axes is measured.
+    middle : (ndim,) float64
+        Of the box, in mm from the frame's first voxel.
+    directions : (ndim, ndim) float64
+        Unit vectors of its sides, in columns.
+    half_sizes : (ndim,) float64
+        Half of each side, in mm.
+    axis : {"x", "y", "z"}
+        A ring, tube or cylinder turns about the side that lies nearest to this axis.
+
+    Returns
+    -------
+    Placement
+        Every side is filled.
+    """
     wanted = _unit_axes(prior, axis)
     chosen: list[int] = []
     # The distinguished axis (the last) chooses first, so that it gets the direction nearest to what was asked for.
     for grid_axis in reversed(wanted):
         left = [k for k in range(frame.ndim) if k not in chosen]
-        chosen.append(max(left, key=lambda k: abs(principal[grid_axis, k])))
-    columns = principal[:, list(reversed(chosen))]
+        chosen.append(max(left, key=lambda k: abs(directions[grid_axis, k])))
+    order = list(reversed(chosen))
+    columns = directions[:, order]
     columns = columns * np.where(columns[wanted, range(frame.ndim)] < 0, -1.0, 1.0)
-    along = local @ columns
-    low, high = along.min(axis=0), along.max(axis=0)
-    half_voxel = frame.spacing.min() / 2.0
-    lengths = ((high - low) / 2.0 + half_voxel) / np.array(prior.extent or (1.0,) * prior.ndim)
+    lengths = half_sizes[order] / np.array(prior.extent or (1.0,) * prior.ndim)
+    return placement_from(frame, middle, columns * lengths)
+
+
+def placement_from(frame: Frame, middle: NDArray[np.float64], columns: NDArray[np.float64]) -> Placement:
+    """The placement whose unit axes are these columns (ndim, ndim), in mm along the frame's axes, about a middle."""
+    to_world = frame.affine[:3, : frame.ndim] / frame.spacing
     matrix = np.eye(4)
-    matrix[:3, : frame.ndim] = directions @ columns * lengths
-    matrix[:3, 3] = points.mean(axis=0) + directions @ columns @ ((low + high) / 2.0)
+    matrix[:3, : frame.ndim] = to_world @ columns
+    matrix[:3, 3] = frame.affine[:3, 3] + to_world @ middle
     if frame.ndim == 2:
         matrix[:3, 2] = frame.affine[:3, 2]
     return Placement(matrix)

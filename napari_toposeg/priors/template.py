@@ -44,7 +44,7 @@ def signed_distance_of(mask: NDArray[Any], spacing: Sequence[float] | NDArray[An
     return between_centres - np.copysign(np.float32(min(spacing) / 2.0), between_centres)
 
 
-def _sampled_distance(coordinates: Tensor, *, values: Tensor, half_sizes: Tensor) -> Tensor:
+def sampled_distance(coordinates: Tensor, *, values: Tensor, half_sizes: Tensor) -> Tensor:
     """Signed distance kept on a grid that is centred in the unit box and spans plus and minus `half_sizes` of it."""
     ndim = coordinates.shape[0]
     across = half_sizes.to(coordinates).reshape(ndim, *[1] * ndim)
@@ -95,7 +95,7 @@ def prior_from_mask(mask: NDArray[Any], spacing: Sequence[float] | NDArray[Any],
         description=f"Made from a mask of {int(mask.sum())} voxels.",
         betti=betti,
         signed_distance=partial(
-            _sampled_distance,
+            sampled_distance,
             values=torch.from_numpy(signed_distance_of(framed, spacing) / np.float32(unit)),
             half_sizes=torch.from_numpy(half_sizes.astype(np.float32)),
         ),
