@@ -221,12 +221,13 @@ def _shape_rows(measures: Measures) -> list[Row]:
     add(
         "Largest diameter", [one.feret_diameter for one in shapes], unit, "Feret's: the largest distance of two points."
     )
-    for number, name in enumerate(("Length", "Width", "Thickness")[:ndim]):
+    names = ("longest", "shortest") if ndim == 2 else ("longest", "middle", "shortest")
+    for number, name in enumerate(names):
         add(
-            f"{name} along its axis",
+            f"Principal axis, {name}",
             [one.axis_lengths[number] for one in shapes],
             unit,
-            f"Principal axis {number + 1} of the {'ellipse' if ndim == 2 else 'ellipsoid'} with the same moments.",
+            f"Of the {'ellipse' if ndim == 2 else 'ellipsoid'} with the same moments.",
         )
     add("Share of the image", [100.0 * one.share for one in shapes], "%", "Of its voxels.")
     connectivity = shapes[0].connectivity

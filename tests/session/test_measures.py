@@ -162,7 +162,7 @@ def test_pictures_are_measured_in_pixels_and_plane_images_in_square_millimetres(
     session.measurements.choose_mask(plane.voxels)
     said = texts(session.measurements.measure())
     assert said["Area"] == f"{disc.sum() * 0.25:.1f} mm²"
-    assert "Thickness along its axis" not in said
+    assert "Principal axis, middle" not in said
     write_image(Volume.from_stored(disc.astype(np.uint8) * 255, np.eye(4)), tmp_path / "disc.png")
     picture = session.open(tmp_path / "disc.png")
     session.measurements.choose_mask(picture.voxels)
