@@ -17,12 +17,16 @@ FOLDING = "#ff2d55"
 VECTORS = "#ffe066"
 GRID = "#b8f2e6"
 WORST = "#ffffff"
+LEVEL_SET = "#d08cff"
 
 GOOD = "#1f9d63"
 DOUBTFUL = "#c77700"
 BAD = "#d6404f"
 NEUTRAL = "#7b8494"
 ACCENT = "#2f8fe0"
+
+DIMENSIONS_ON_DARK = ("#4da6ff", "#ffa033", "#34d1b2")
+"""The hues of `DIMENSION_COLOURS` of topology's plots, lighter: pieces, loops, cavities on a dark window."""
 
 # From folded to squeezed, unchanged, stretched: a diverging scale that is also read by those who cannot tell red from
 # green. It is clear in the middle, so that the image is seen where nothing is squeezed or stretched.

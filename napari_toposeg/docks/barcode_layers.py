@@ -1,0 +1,166 @@
+"""The layers of a barcode: the super-level set at its threshold, and where the chosen bar begins and ends."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+from napari_toposeg.docks import colours
+from napari_toposeg.docks.going import go_to
+from napari_toposeg.docks.workspace import Workspace, derived
+from napari_toposeg.session.barcode import SelectedBar
+from napari_toposeg.session.barcode_map import BarcodeMap
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer, Points
+
+LEVEL_SET = "Super-level set"
+ENDS = "Birth and death"
+
+_BORN, _DIES = "born", "dies"
+_WIDTH = 2
+"""Of the set's contour, in voxels."""
+_PAUSE_IN_3D = 150
+"""Milliseconds between two pictures in 3-D, where each sends the whole region to the graphics card."""
+
+
+class BarcodeLayers(QObject):
+    """Shows the super-level set as the threshold moves, and marks a bar's voxels.
+
+    The map is compared with the threshold in the window's thread: 6 million voxels, the most that a barcode has, took
+    1 ms. Only the newest threshold is drawn.
+    """
+
+    def __init__(self, workspace: Workspace, parent: QObject) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._map: BarcodeMap | None = None
+        self._inside: NDArray[np.bool_] | None = None
+        self._threshold = 0.5
+        self._wanted = True
+        self._layers: dict[str, weakref.ref[Layer]] = {}
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._draw)
+
+    @property
+    def level_set(self) -> Labels | None:
+        """The layer of the super-level set."""
+        return self._living(LEVEL_SET)
+
+    @property
+    def ends(self) -> Points | None:
+        """The layer of a bar's birth and death voxels: in this order, where it has both."""
+        return self._living(ENDS)
+
+    def set_map(self, map_: BarcodeMap | None, threshold: float) -> None:
+        """Show the super-level set of another map, or of none."""
+        self._map, self._threshold, self._inside = map_, threshold, None
+        self._remove(ENDS)
+        if map_ is None:
+            self._remove(LEVEL_SET)
+        self._soon.start(0)
+
+    def set_threshold(self, threshold: float) -> None:
+        """Show the set at another level, as soon as the window has time for it."""
+        self._threshold = threshold
+        if not self._soon.isActive():
+            self._soon.start(_PAUSE_IN_3D if self._workspace.viewer.dims.ndisplay == 3 else 0)
+
+    def want_level_set(self, wanted: bool) -> None:
+        """Show the set from now on, or do not."""
+        self._wanted = wanted
+        layer = self.level_set
+        if layer is not None:
+            layer.visible = wanted
+        if wanted:
+            self._soon.start(0)
+
+    def show_ends(self, selected: SelectedBar | None, colour: str) -> None:
+        """Mark where a bar begins and ends, or nothing."""
+        layout, map_ = self._workspace.layout, self._map
+        if selected is None or layout is None or map_ is None:
+            self._remove(ENDS)
+            return
+        ends = [(_BORN, selected.bar.birth_voxel), (_DIES, selected.bar.death_voxel)]
+        places = np.array([voxel for _, voxel in ends if voxel is not None]).reshape(-1, layout.ndim)
+        names = [name for name, voxel in ends if voxel is not None]
+        # Made anew: napari's points cannot change symbols, texts and number at once.
+        self._remove(ENDS)
+        if not names:
+            return
+        viewer = self._workspace.viewer
+        self._add(
+            ENDS,
+            lambda: viewer.add_points(
+                layout.index(places),
+                size=max(min(layout.shape) / 18.0, 3.0),
+                symbol=["disc" if name == _BORN else "cross" for name in names],
+                face_color=colour,
+                border_color="white",
+                border_width=0.12,
+                features={"end": names},
+                text={"string": "{end}", "color": "white", "size": 10, "anchor": "upper_left"},
+                name=ENDS,
+                metadata=derived(),
+                **layout.box_arguments(map_.volume.frame.box),
+            ),
+        )
+
+    def go_to(self, voxel: tuple[int, ...] | None) -> None:
+        """Take the viewer to a voxel, where there is one."""
+        if voxel is not None:
+            go_to(self._workspace, np.array(voxel))
+
+    def _draw(self) -> None:
+        map_, layout = self._map, self._workspace.layout
+        if map_ is None or layout is None or not self._wanted:
+            return
+        layer = self.level_set
+        if self._inside is None or self._inside.shape != map_.levels.shape:
+            self._inside = np.empty(map_.levels.shape, np.bool_)
+            self._remove(LEVEL_SET)
+            layer = None
+        # Into the array that the layer shows: nothing is made anew while the line is dragged.
+        np.greater_equal(map_.levels, np.float32(self._threshold), out=self._inside)
+        if layer is not None:
+            layer.refresh()
+            return
+        viewer, inside = self._workspace.viewer, self._inside
+
+        def make() -> Labels:
+            made = viewer.add_labels(
+                layout.array(inside.view(np.uint8)),
+                name=LEVEL_SET,
+                colormap=colours.one_colour(colours.LEVEL_SET),
+                metadata=derived(),
+                **layout.box_arguments(map_.box),
+            )
+            made.contour = _WIDTH
+            made.editable = False
+            return made
+
+        self._add(LEVEL_SET, make)
+
+    def _living(self, name: str) -> Any:
+        reference = self._layers.get(name)
+        layer = reference() if reference is not None else None
+        return layer if layer is not None and layer in self._workspace.viewer.layers else None
+
+    def _add(self, name: str, make: Callable[[], Layer]) -> None:
+        layers = self._workspace.viewer.layers
+        chosen = list(layers.selection)
+        self._layers[name] = weakref.ref(make())
+        # What a person had selected stays so.
+        if chosen:
+            layers.selection = [layer for layer in chosen if layer in layers]
+
+    def _remove(self, name: str) -> None:
+        layer = self._living(name)
+        if layer is not None:
+            self._workspace.viewer.layers.remove(layer)
