@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSpinBox,
-)
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.certificate_part import CertificatePart
 from napari_toposeg.docks.dock import Dock, rule
 from napari_toposeg.docks.loss_curve import LossCurve
+from napari_toposeg.docks.method_panel import MethodPanel
 from napari_toposeg.docks.progress_line import ProgressLine
 from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
-from napari_toposeg.inference import Settings, available_devices
 from napari_toposeg.steps import Step
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-_OBJECTIVES = {"chan-vese": "Chan-Vese (inside and outside alike)"}
-_MOVES = {"velocity": "Velocity field (quick)", "tpsn": "Untrained network, TPSN (slow)"}
-_CERTIFY = {
-    "strict": "Strict: the topology is right",
-    "report": "Report: the topology is counted",
-    "off": "Off: a wrong topology is no failure",
-}
 _RUN = f"""
 QPushButton {{ background: {colours.ACCENT}; color: white; font-weight: bold; padding: 6px; }}
 QPushButton:hover {{ background: #4aa3ee; }}
@@ -44,25 +28,19 @@ QPushButton:disabled {{ background: rgba(127, 140, 160, 60); color: rgba(140, 14
 
 
 class SegmentDock(Dock):
-    """Settings, Run and Cancel, how it goes, Save."""
+    """How, Run and Cancel, how it goes, what came out, Save."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self._losses: Mapping[str, float] = {}
-        self.device = QComboBox()
-        self.device.addItem("auto", "auto")
-        self.objective = _choices(_OBJECTIVES)
-        self.moves = _choices(_MOVES)
-        self.certify = _choices(_CERTIFY)
-        self.iterations = QSpinBox()
-        self.iterations.setRange(10, 5000)
-        self.iterations.setSingleStep(20)
+        self.method = MethodPanel(self.workspace)
         self.run_button = QPushButton("Run")
         self.run_button.setStyleSheet(_RUN)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stops at the next step; the best so far is certified and shown.")
         self.progress = ProgressLine()
         self.curve = LossCurve()
+        self.certificate = CertificatePart(self.workspace)
         self.save_button = QPushButton("Save mask…")
         self.with_field = QCheckBox("Field")
         self.with_field.setToolTip("The displacement, beside the mask, as ITK's tools read it.")
@@ -71,28 +49,18 @@ class SegmentDock(Dock):
         self.with_report.setChecked(True)
         self._lay_out()
         self._listen()
-        self._show_settings(self.workspace.session.settings)
         self._show_state()
-        self.workspace.later(available_devices, self._show_devices, owner=self)
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Objective", self.objective)
-        form.addRow("What moves", self.moves)
-        form.addRow("Certificate", self.certify)
-        row = QHBoxLayout()
-        row.addWidget(self.iterations, 1)
-        row.addWidget(QLabel("Device"))
-        row.addWidget(self.device, 1)
-        form.addRow("Iterations", row)
-        self.rows.addLayout(form)
+        self.rows.addWidget(self.method)
         row = QHBoxLayout()
         row.addWidget(self.run_button, 2)
         row.addWidget(self.cancel_button, 1)
         self.rows.addLayout(row)
         self.rows.addWidget(self.progress)
         self.rows.addWidget(self.curve, 1)
+        self.rows.addWidget(self.certificate)
+        self.rows.addStretch(0)
         self.rows.addWidget(rule())
         row = QHBoxLayout()
         row.addWidget(self.save_button, 1)
@@ -103,38 +71,23 @@ class SegmentDock(Dock):
 
     def _listen(self) -> None:
         signals = self.workspace.signals
-        for box in (self.device, self.objective, self.moves, self.certify):
-            box.activated.connect(self._settings_chosen)
-        self.iterations.valueChanged.connect(self._settings_chosen)
         self.run_button.clicked.connect(self._run)
         self.cancel_button.clicked.connect(self._cancel)
+        self.certificate.button.toggled.connect(self._show_state)
         self.save_button.clicked.connect(self._ask_where_to_save)
-        signals.settings.connect(self._show_settings)
         signals.steps.connect(self._show_steps)
         signals.running.connect(self._show_running)
-        for signal in (signals.volume, signals.prior, signals.placement, signals.result, signals.edited):
+        for signal in (
+            signals.volume,
+            signals.prior,
+            signals.placement,
+            signals.network,
+            signals.result,
+            signals.edited,
+        ):
             signal.connect(self._show_state)
 
     # What there is
-
-    def _show_devices(self, devices: list[str]) -> None:
-        chosen = self.workspace.session.settings.device
-        for device in devices:
-            if self.device.findData(device) < 0:
-                self.device.addItem(device, device)
-        self.device.setCurrentIndex(max(self.device.findData(chosen), 0))
-
-    def _show_settings(self, settings: Settings) -> None:
-        for box, value in (
-            (self.device, settings.device),
-            (self.objective, settings.objective),
-            (self.moves, settings.moves),
-            (self.certify, settings.certify),
-        ):
-            box.setCurrentIndex(max(box.findData(value), 0))
-        self.iterations.blockSignals(True)
-        self.iterations.setValue(settings.iterations)
-        self.iterations.blockSignals(False)
 
     def _show_state(self, _: object = None) -> None:
         session = self.workspace.session
@@ -151,10 +104,16 @@ class SegmentDock(Dock):
             self.progress.tell(0.0, "Not run yet")
             self.curve.clear()
         elif not running and session.result is not None:
-            seconds = session.result.seconds.get("total", 0.0)
-            self.progress.tell(
-                1.0, f"Done: {session.result.iterations} iterations in {seconds:.1f} s on {session.result.device}"
+            result = session.result
+            by = " and ".join(
+                [
+                    *(str(network["weights"] or network["name"]) for network in result.networks),
+                    *([f"{result.iterations} iterations"] if result.iterations else []),
+                ]
             )
+            self.progress.tell(1.0, f"Done: {by} in {result.seconds.get('total', 0.0):.1f} s on {result.device}")
+        # A network is asked once: there is no curve to see. The numbers, too, need the room.
+        self.curve.setVisible(bool(self.curve.values) and not self.certificate.button.isChecked())
 
     def _show_running(self, running: bool) -> None:
         if running:
@@ -168,6 +127,7 @@ class SegmentDock(Dock):
             if "total" in step.losses and step.losses != self._losses:
                 self.curve.add(step.losses["total"], step.stage)
                 self._losses = step.losses
+                self.curve.setVisible(True)
         step = steps[-1]
         self.progress.tell(step.number / step.total, f"{step.stage.capitalize()}: {step.number} of {step.total}")
         if step.losses:
@@ -176,18 +136,6 @@ class SegmentDock(Dock):
             )
 
     # What a person does
-
-    def _settings_chosen(self, _: int = 0) -> None:
-        session = self.workspace.session
-        with self.workspace.telling():
-            session.settings = replace(
-                session.settings,
-                device=self.device.currentData(),
-                objective=self.objective.currentData(),
-                moves=self.moves.currentData(),
-                certify=self.certify.currentData(),
-                iterations=self.iterations.value(),
-            )
 
     def _run(self) -> None:
         with self.workspace.telling():
@@ -224,10 +172,3 @@ class SegmentDock(Dock):
             lambda: session.save(path, field=field, jacobian=jacobian, report=report),
             lambda _: self.workspace.signals.said.emit(f"Saved {', '.join(written)} in {Path(path).resolve().parent}."),
         )
-
-
-def _choices(texts: dict[str, str]) -> QComboBox:
-    box = QComboBox()
-    for value, text in texts.items():
-        box.addItem(text, value)
-    return box

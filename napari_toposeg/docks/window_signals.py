@@ -26,6 +26,7 @@ class WindowSignals(QObject):
     prior = Signal(object)
     placement = Signal(object)
     settings = Signal(object)
+    network = Signal(object)
     running = Signal(bool)
     result = Signal(object)
     edited = Signal(bool)
@@ -42,7 +43,8 @@ class WindowSignals(QObject):
         self._lock = threading.Lock()
         self._waiting: list[Step[Any]] = []
         self._running = False
-        for name in ("volume", "prior", "placement", "settings", "result", "edited", "failed", "running"):
+        names = ("volume", "prior", "placement", "settings", "network", "result", "edited", "failed", "running")
+        for name in names:
             getattr(session.events, name).connect(_emitter(getattr(self, name)))
         session.events.step.connect(self._take_step)
         self._step_came.connect(self._give_steps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -15,6 +17,23 @@ def available_devices() -> list[str]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return [*names, "cpu"]
+
+
+def free_memory(name: str) -> int | None:
+    """Bytes that a device has free; None where it does not say.
+
+    Parameters
+    ----------
+    name : str
+        One of `available_devices`, or "auto".
+    """
+    name = available_devices()[0] if name == "auto" else name
+    if name.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(torch.device(name))
+        return int(free)
+    meminfo = Path("/proc/meminfo")
+    found = re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text()) if name == "cpu" and meminfo.exists() else None
+    return None if found is None else 1024 * int(found[1])
 
 
 def choose_device(name: str, *, ndim: int = 2) -> torch.device:

@@ -142,7 +142,7 @@ def test_every_layer_lies_where_its_image_lies(window, ball_file, organ_box) -> 
 def test_cancel_keeps_the_best_so_far_and_certifies_it(window, ball_file, organ_box) -> None:
     window.open(ball_file)
     window.place(organ_box)
-    window.segment.iterations.setValue(5000)
+    window.segment.method.iterations.setValue(5000)
     window.segment.run_button.click()
     window.until(lambda: len(window.segment.curve.values) > 3)
     assert window.line.badge.text() == "Running"
@@ -190,7 +190,7 @@ def test_another_image_takes_the_certificate_and_the_template_away(window, ball_
 def test_a_run_is_dropped_when_its_image_is_removed(window, ball_file, organ_box) -> None:
     window.open(ball_file)
     window.place(organ_box)
-    window.segment.iterations.setValue(5000)
+    window.segment.method.iterations.setValue(5000)
     window.segment.run_button.click()
     window.until(lambda: len(window.segment.curve.values) > 3)
     window.viewer.layers.remove(window.workspace.image)

@@ -1,0 +1,107 @@
+"""How long a run will take, and how much memory, before it is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_toposeg.inference.devices import choose_device
+from napari_toposeg.inference.grids import WORKING_VOXELS, field_box, working_frame
+from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.site import Site
+from napari_toposeg.inference.weights.card import Card
+from napari_toposeg.inference.window import window_frame
+from napari_toposeg.volume import Volume
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will be like.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the grid on which the deformation is found.
+    spacing : tuple of float
+        Of that grid, in mm.
+    seconds : float or None
+        On a core of its own, once compiled; None on a device on which nothing was measured.
+    memory : int
+        Bytes above what the program holds already.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    seconds: float | None
+    memory: int
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Linear in the voxels: what each costs, in microseconds and bytes, and what there is at least."""
+
+    seconds: float
+    microseconds: float
+    megabytes: float
+    bytes: float
+
+    def of(self, voxels: float, times: float = 1.0) -> tuple[float, float]:
+        return (
+            times * (self.seconds + self.microseconds * 1e-6 * voxels),
+            self.megabytes * 1e6 + self.bytes * voxels,
+        )
+
+
+# Seconds of the process and its peak memory, PyTorch 2.13 with one thread on a Xeon core with AVX-512, phantoms of seed
+# 3; a core that others use as well takes longer in proportion. FIGURES
+_NETWORK = {2: _Cost(0.02, 1.0, 20.0, 400.0), 3: _Cost(0.0, 0.74, 20.0, 400.0)}
+_FINISHING = {2: _Cost(0.02, 1.0, 10.0, 100.0), 3: _Cost(0.02, 0.45, 10.0, 100.0)}
+_ITERATION = {2: _Cost(0.005, 0.3, 20.0, 400.0), 3: _Cost(0.005, 0.3, 20.0, 400.0)}
+
+_FEATURES = 8
+"""Of the network that was measured: more take in proportion."""
+
+
+def estimate(volume: Volume, site: Site, settings: Settings, card: Card | None) -> Estimate:
+    """What a run will be like.
+
+    Parameters
+    ----------
+    volume, site
+        The image, and where the run takes place.
+    settings : Settings
+        Iterations and device.
+    card : Card or None
+        Of the network that will be asked; None for the fit.
+
+    Returns
+    -------
+    Estimate
+        Within about a factor of two: folds that have to be repaired take longer, and the figures are those of one
+        processor.
+
+    Raises
+    ------
+    ToposegError
+        If there is no such device, or the network cannot be asked there.
+    """
+    ndim = volume.ndim
+    if card is None:
+        field = volume.frame.crop(field_box(volume.frame, site.region))
+        grid = working_frame(field, WORKING_VOXELS[ndim][-1])
+        seconds, memory = _ITERATION[ndim].of(float(np.prod(grid.shape)), settings.iterations)
+    else:
+        grid = window_frame(card.window, volume.frame, site.within)
+        field = grid
+        share = getattr(card.settings, "features", _FEATURES) / _FEATURES
+        seconds, memory = _NETWORK[ndim].of(share * float(np.prod(grid.shape)))
+    voxels = float(np.prod(field.shape) * np.prod(field.spacing) / np.prod(volume.spacing))
+    last, held = _FINISHING[ndim].of(voxels)
+    device = choose_device(settings.device, ndim=ndim)
+    return Estimate(
+        grid.shape,
+        tuple(float(step) for step in grid.spacing),
+        seconds + last if device.type == "cpu" else None,
+        round(max(memory, held)),
+    )
