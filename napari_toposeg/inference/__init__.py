@@ -17,7 +17,14 @@ from napari_toposeg.inference.saving import save
 from napari_toposeg.inference.segment import segment
 from napari_toposeg.inference.segmentation import Outcome, PixelwiseSegmentation, Segmentation
 from napari_toposeg.inference.settings import Settings
-from napari_toposeg.inference.site import Site, site_in_box, site_in_image, site_on_mask
+from napari_toposeg.inference.site import (
+    Site,
+    site_along_stroke,
+    site_at_points,
+    site_in_box,
+    site_in_image,
+    site_on_mask,
+)
 from napari_toposeg.inference.trained import TrainedNetwork, trained_network
 from napari_toposeg.inference.warm_up import warm_up
 from napari_toposeg.inference.window import Window
@@ -56,6 +63,8 @@ __all__ = [
     "segment_by_logits",
     "segment_by_network",
     "segment_objects",
+    "site_along_stroke",
+    "site_at_points",
     "site_in_box",
     "site_in_image",
     "site_on_mask",

@@ -103,7 +103,8 @@ def continue_segmentation(
     field = result.displacement
     if iterations:
         field = Displacement(resize(fitted.displacement, kept.shape)[0].numpy(), kept)
-    found = finished(volume, prior, site.placement, fitted, field, region, settings.certify, watch)
+    begin = site.placement_of(prior, fitted.placement)
+    found = finished(volume, prior, begin, fitted, field, region, settings.certify, watch)
     made = segmentation_of(volume, prior, found, settings, device, result.networks, watch.total())
     made = replace(made, iterations=iterations, losses=losses)
     if prompts:

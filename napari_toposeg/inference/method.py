@@ -40,10 +40,12 @@ def default_method(prior: Prior, site: Site, volume: Volume) -> Method:
         The template.
     site : Site
         Where it stands. A network that looks around a box needs one, and one that knows a ring about one axis cannot be
-        asked for a ring about another.
+        asked for a ring about another. None was trained with a template that is bent along a stroke.
     volume : Volume
         The image.
     """
+    if site.template is not None:
+        return Method(None, "The template was bent along a stroke, and no shipped network was trained with such.")
     known = default_weights(prior)
     if known is None or known.card is None:
         return Method(None, f"No shipped network was trained to deform the prior {prior.name!r}.")

@@ -131,7 +131,8 @@ def segment_by_logits(
     (values,), box = logits_on_voxels(logits, frame, volume)
     watch.lap("predict")
     yield from announced(Step("predict", 2, 3))
-    mask, certificate, start = certified_logits(volume, prior, site.placement, values, box, settings.certify)
+    template = site.template_for(prior)
+    mask, certificate, start = certified_logits(volume, template, site.placement, values, box, settings.certify)
     watch.lap("certify")
     result = PixelwiseSegmentation(
         volume=volume,

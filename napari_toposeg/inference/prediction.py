@@ -165,7 +165,8 @@ def segment_by_network(
         field = _on_voxels(volume, fitted)
         watch.lap("refine")
     yield from announced(Step("unfold", total - 1, total, losses))
-    found = finished(volume, prior, site.placement, fitted, field, predicted.region, settings.certify, watch)
+    begin = site.placement_of(prior, fitted.placement)
+    found = finished(volume, prior, begin, fitted, field, predicted.region, settings.certify, watch)
     result = segmentation_of(volume, prior, found, settings, device, (trained.facts(),), watch.total())
     result = replace(result, iterations=iterations, losses=losses)
     if hybrid is not None and logits is not None:

@@ -82,7 +82,7 @@ def segment(
     """
     settings = settings or Settings()
     told = heard(prompts, site.region)
-    placement, region = site.placement, site.region
+    prior, placement, region = site.template_for(prior), site.placement, site.region
     watch = Stopwatch()
     device = choose_device(settings.device, ndim=volume.ndim)
     check_finite(volume, region)

@@ -22,7 +22,10 @@ from napari_toposeg.topology import betti_numbers, signed_distance
 _LONGEST, _ACROSS, _MOST_VOXELS = 80, 6.0, 3e6
 
 # How much of the room about the stroke may be filled: less is tried where more closes a bend or a wall breaks.
-_SHARES_OF_ROOM = (0.85, 0.65, 0.45, 0.3)
+_SHARES_OF_ROOM = (0.85, 0.6, 0.4)
+
+# Over how many radii the stroke is smoothed: more where it bends too sharply for the template.
+_SMOOTHED = (0.5, 1.0)
 
 # By how much the radius may change along the stroke.
 _SLOPE = 0.5
@@ -72,8 +75,8 @@ def along_stroke(prior: Prior, frame: Frame, stroke: ArrayLike, radius: float | 
 
     Notes
     -----
-    The stroke is smoothed: by a Gaussian of 1.5 voxels against the hand's tremor, and of half the radius, so that it
-    bends no more sharply than the template can; its ends stay. Each voxel is read in the prior's unit box at its place
+    The stroke is smoothed: by a Gaussian of 1.5 voxels against the hand's tremor, and of half the radius (the whole,
+    where it bends too sharply for the template); its ends stay. Each voxel is read in the prior's unit box at its place
     along the line and its offset from it over the radius there, in axes that are carried along without twist. So a ball
     becomes a sausage that tapers towards its ends, and a tube a hollow one that is open there. Where the line bends
     sharply or returns to itself the radius is smaller: at most 0.85 of the room that is left there (`Curve.room`).
@@ -90,13 +93,14 @@ def along_stroke(prior: Prior, frame: Frame, stroke: ArrayLike, radius: float | 
         raise ToposegError(
             f"A radius of {radius:g} mm makes no sense.", todo="Give a length in mm that is greater than 0."
         )
-    curve = smoothed(drawn, radius / 2.0)
-    curve = resampled(curve.places, max(radius / 8.0, curve.step))
-    room = curve.room()
-    for share in _SHARES_OF_ROOM:
-        bent = _bent(prior, axis, curve, _radii(curve, np.minimum(radius, share * room)), frame)
-        if bent is not None:
-            return bent
+    for width in _SMOOTHED:
+        curve = smoothed(drawn, width * radius)
+        curve = resampled(curve.places, max(radius / 8.0, curve.step))
+        room = curve.room()
+        for share in _SHARES_OF_ROOM:
+            bent = _bent(prior, axis, curve, _radii(curve, np.minimum(radius, share * room)), frame)
+            if bent is not None:
+                return bent
     raise ToposegError(
         f"The {prior.title.lower()} does not keep its topology along this stroke.",
         why="The stroke runs too near to itself, or the template about it is too thin for the image's voxels.",

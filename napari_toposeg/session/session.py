@@ -23,9 +23,6 @@ from napari_toposeg.inference import (
     Settings,
     Site,
     save,
-    site_in_box,
-    site_in_image,
-    site_on_mask,
 )
 from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
 from napari_toposeg.session.barcode import SessionBarcode
@@ -33,6 +30,7 @@ from napari_toposeg.session.deformation import SessionDeformation
 from napari_toposeg.session.events import SessionEvents
 from napari_toposeg.session.measures import Measurements
 from napari_toposeg.session.networks import NONE, NetworkChoice, Networks
+from napari_toposeg.session.placing import Placing
 from napari_toposeg.session.runs import Runs
 from napari_toposeg.session.tuning import SessionTuning
 from napari_toposeg.volume import Volume
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-class Session:
+class Session(Placing):
     """One person's work on one volume.
 
     Parameters
@@ -53,13 +51,12 @@ class Session:
     """
 
     def __init__(self, compute: ComputeThread | None = None) -> None:
+        super().__init__()
         self.events = SessionEvents()
         self._compute = compute or ComputeThread()
         self._volume: Volume | None = None
         self._prior: Prior | None = None
         self._site: Site | None = None
-        # Repeats the newest placement, for another prior.
-        self._replace: Callable[[], Any] | None = None
         self._settings = Settings()
         self._result: Outcome | None = None
         self._edited: NDArray[Any] | None = None
@@ -90,11 +87,6 @@ class Session:
         return None if self._site is None else self._site.placement
 
     @property
-    def site(self) -> Site | None:
-        """Where the next run takes place."""
-        return self._site
-
-    @property
     def region(self) -> Box | None:
         """The box, in canonical voxels, that the next run looks at; margin included."""
         return None if self._site is None else self._site.region
@@ -106,7 +98,7 @@ class Session:
 
     @property
     def result(self) -> Outcome | None:
-        """The newest segmentation of this volume: a `Segmentation`, unless a map that nothing deforms was taken over."""
+        """The newest segmentation of this volume: a `Segmentation`, unless a map without deformation was taken over."""
         return self._result
 
     @property
@@ -223,42 +215,12 @@ class Session:
         elif self._replace is not None:
             self._replace()
 
-    def place_in_box(self, box: Box, *, margin: float | None = None, axis: str = "z") -> Placement:
-        """Put the prior into a box.
-
-        Parameters
-        ----------
-        box : Box
-            Canonical voxels, end exclusive; the part outside of the volume is cut off.
-        margin : float, optional
-            How much of its surroundings is looked at, in mm. Default: a sixth of its mean side.
-        axis : {"x", "y", "z"}
-            What a ring, tube or cylinder turns about.
-
-        Raises
-        ------
-        ToposegError
-            If there is no volume or prior, or the box lies outside of the volume.
-        """
-        volume, prior = self._ready()
-        site = site_in_box(prior, volume, box, margin=margin, axis=axis)
-        return self._place(site, lambda: self.place_in_box(box, margin=margin, axis=axis))
-
-    def place_on_mask(self, mask: NDArray[Any], *, margin: float | None = None, axis: str = "z") -> Placement:
-        """Put the prior on a rough mask (*volume.shape), along its principal axes. See `place_in_box`."""
-        volume, prior = self._ready()
-        site = site_on_mask(prior, volume, mask, margin=margin, axis=axis)
-        return self._place(site, lambda: self.place_on_mask(mask, margin=margin, axis=axis))
-
-    def place_in_image(self, *, axis: str = "z") -> Placement:
-        """Put the prior in the middle of the volume and look at all of it."""
-        volume, prior = self._ready()
-        return self._place(site_in_image(prior, volume, axis=axis), lambda: self.place_in_image(axis=axis))
-
     def outline(self) -> Outline | None:
         """Where the placed prior's surface is; None if it is not placed. Not for a window's thread."""
         volume, prior, site = self._volume, self._prior, self._site
-        return None if volume is None or prior is None or site is None else outline(prior, site.placement, volume.frame)
+        if volume is None or prior is None or site is None:
+            return None
+        return outline(site.template_for(prior), site.placement, volume.frame)
 
     def later(
         self,
@@ -382,11 +344,6 @@ class Session:
         if self._prior is None:
             raise ToposegError("No prior is chosen.", todo="Choose the shape that the organ has.")
         return self._volume, self._prior
-
-    def _place(self, site: Site, again: Callable[[], Any]) -> Placement:
-        self._replace = again
-        self._set_site(site)
-        return site.placement
 
     def _set_site(self, site: Site | None) -> None:
         self._site = site
