@@ -29,7 +29,7 @@ from napari_toposeg.volume import check_finite
 def continue_segmentation(
     result: Segmentation, site: Site, settings: Settings | None = None, prompts: Prompts = ()
 ) -> Steps[Segmentation]:
-    """Go on from a segmentation: let its deformation follow prompts, or, without any, refine it where that is asked for.
+    """Go on from a segmentation: its deformation follows prompts, or without any is refined, where that is asked for.
 
     Parameters
     ----------

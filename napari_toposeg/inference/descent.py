@@ -45,6 +45,10 @@ class Moved:
     folds: Tensor
     bends: Tensor
 
+    def detached(self) -> Moved:
+        """The same as plain values."""
+        return Moved(self.displacement.detach(), self.folds.detach(), self.bends.detach())
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -80,7 +84,7 @@ def descend(
     *,
     explains: bool = True,
     pull: Pull | None = None,
-) -> Iterator[tuple[Mapping[str, float], Tensor]]:
+) -> Iterator[tuple[Mapping[str, float], Moved]]:
     """Minimise on one level.
 
     Parameters
@@ -100,8 +104,8 @@ def descend(
 
     Yields
     ------
-    terms, displacement
-        The loss terms of the iteration, and the best displacement (1, ndim, *grid) of the level so far.
+    terms, moved
+        The loss terms of the iteration, and what was best on the level so far.
     """
     level = stage.level
     positions = level.frame.coordinates(device=level.device)
@@ -109,7 +113,7 @@ def descend(
     with torch.no_grad():
         template_volume = float(soft_mask(prior, placement, level.frame, positions, 1.0).sum())
     least = np.inf
-    best: Tensor | None = None
+    best: Moved | None = None
     for number in range(stage.iterations):
         moved = stage.moved()
         terms: dict[str, Tensor] = {}
@@ -134,7 +138,7 @@ def descend(
             terms["prompts"] = pull.lack(prior, placement, level.frame, moved.displacement)
             total = total + PROMPT_WEIGHT * terms["prompts"]
         if best is None or total.item() < least:
-            least, best = total.item(), moved.displacement.detach()
+            least, best = total.item(), moved.detached()
         stage.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         stage.optimizer.step()

@@ -118,9 +118,9 @@ def fit(
         yield Step("affine", number, total, terms, result=Fitted(placement, still, levels[0].frame))
     stages = _network_stages if settings.moves == "tpsn" else _velocity_stages
     for stage in stages(prior, placement, levels, counts[1:]):
-        for terms, displacement in descend(stage, prior, placement, settings, reach):
+        for terms, best in descend(stage, prior, placement, settings, reach):
             number += 1
-            yield Step("fit", number, total, terms, result=Fitted(placement, displacement, stage.level.frame))
+            yield Step("fit", number, total, terms, result=Fitted(placement, best.displacement, stage.level.frame))
 
 
 def _velocity_stages(prior: Prior, placement: Placement, levels: list[Level], counts: list[int]) -> Iterator[Stage]:

@@ -47,6 +47,8 @@ class Pull:
         By what a point's lack is divided, in voxels of the grid: the radius of its ball.
     prompts : int
         How many balls.
+    wrong : bool
+        Whether the last of the prompts lies on the wrong side of the boundary.
     influence : (1, 1, *grid) tensor
         From 0 to 1: how freely the prompts may move the deformation there. A Gaussian round each.
     """
@@ -55,6 +57,7 @@ class Pull:
     signs: Tensor
     scales: Tensor
     prompts: int
+    wrong: bool
     influence: Tensor
 
     def lack(self, prior: Prior, placement: Placement, frame: Frame, displacement: Tensor) -> Tensor:
@@ -101,6 +104,7 @@ def make_pull(
     to_frame = volume_frame.index_in(frame)
     ball = _ball(ndim)
     positions, signs, scales = [], [], []
+    wrong = 0.0
     influence = torch.zeros(frame.shape, device=device)
     grid = frame.coordinates(device=device)
     spacing = torch.from_numpy(frame.spacing).to(grid).reshape(ndim, *[1] * ndim)
@@ -122,6 +126,7 @@ def make_pull(
         torch.from_numpy(np.concatenate(signs)).float().to(device),
         torch.from_numpy(np.concatenate(scales)).float().to(device),
         len(prompts),
+        wrong > 0,
         influence[None, None],
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_toposeg.deformation import Displacement, resize
 from napari_toposeg.frame import Box, Frame
-from napari_toposeg.inference.continued import continued
+from napari_toposeg.inference.continued import after_it, iterations_after
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.finishing import field_grid, finished
 from napari_toposeg.inference.fit import Fitted, fit
@@ -57,8 +57,9 @@ def segment(
         How.
     prompts : tuple of Prompt
         Voxels that have to be in the mask or out of it. The fit comes first, as it would be without them; then the
-        deformation follows them, for `settings.refine_iterations`, with the energy going on; what it has not reached in
-        the end is reached by flipping simple points. `Segmentation.prompts` names those that cannot be satisfied.
+        deformation follows them one by one, for `settings.refine_iterations` each, with the energy going on near by;
+        what it has not reached in the end is reached by flipping simple points. `Segmentation.prompts` names those that
+        cannot be satisfied.
     previews : bool
         Whether steps carry previews: where nobody looks they only cost time.
 
@@ -90,7 +91,7 @@ def segment(
     template_mask(prior, placement, grid)  # refuses at once what could not be certified at the end
     field = volume.frame.crop(field_box(volume.frame, region))
     extra = 3
-    after = settings.refine_iterations if told.counting else 0
+    after = iterations_after(settings, tuple(told.counting.values()), refines=False)
     total = settings.iterations + after + extra
     step: Step[Segmentation] = Step("prepare", 1, total)
     watch.lap("prepare")
@@ -162,7 +163,12 @@ def _deformed(
         yield step
     counting = tuple(told.counting.values())
     if counting and fitted is not None:
-        yield from continued(volume, prior, fitted, settings, device, within=within, prompts=counting)
+        after = after_it(
+            volume, prior, fitted, settings, device, within=within, prompts=counting, refines=False, explains=True
+        )
+        for step in after:
+            fitted = step.result or fitted
+            yield replace(step, result=fitted)
 
 
 def _numpy(fitted: Fitted) -> NDArray[np.float32]:

@@ -37,7 +37,7 @@ class Settings:
         What comes after a trained network: nothing, or a few steps down the Chan-Vese energy from its deformation. A
         fit to one image has been there already.
     refine_iterations : int
-        How many steps, at least 1; as many follow prompts, also those that are given to a fit.
+        How many steps, at least 1; as many follow each prompt, also one that is given to a fit.
     reach : float
         The Chan-Vese energy takes its means over this share of the template's mean half-size around each voxel; 0 for
         the whole region, as the energy was published. Only where the organ is said to lie in a box.
