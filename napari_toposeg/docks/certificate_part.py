@@ -94,7 +94,7 @@ def facts(result: Outcome) -> list[tuple[str, str]]:
     ]
     seconds = {stage: value for stage, value in result.seconds.items() if stage != "total" and value >= 0.005}
     rows += [("Network", f"{network['name']}, weights {network['weights']}") for network in result.networks]
-    if result.iterations:
-        rows.append(("Iterations", f"{result.iterations:,}"))
+    if iterations := getattr(result, "iterations", 0):
+        rows.append(("Iterations", f"{iterations:,}"))
     rows.append(("Seconds", ", ".join(f"{stage} {value:.2f}" for stage, value in seconds.items())))
     return rows

@@ -20,6 +20,8 @@ from napari_toposeg.steps import Step
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_toposeg.inference import Outcome
+
 _RUN = f"""
 QPushButton {{ background: {colours.ACCENT}; color: white; font-weight: bold; padding: 6px; }}
 QPushButton:hover {{ background: #4aa3ee; }}
@@ -104,14 +106,7 @@ class SegmentDock(Dock):
             self.progress.tell(0.0, "Not run yet")
             self.curve.clear()
         elif not running and session.result is not None:
-            result = session.result
-            by = " and ".join(
-                [
-                    *(str(network["weights"] or network["name"]) for network in result.networks),
-                    *([f"{result.iterations} iterations"] if result.iterations else []),
-                ]
-            )
-            self.progress.tell(1.0, f"Done: {by} in {result.seconds.get('total', 0.0):.1f} s on {result.device}")
+            self.progress.tell(1.0, _done_words(session.result))
         # A network is asked once: there is no curve to see. The numbers, too, need the room.
         self.curve.setVisible(bool(self.curve.values) and not self.certificate.button.isChecked())
 
@@ -172,3 +167,12 @@ class SegmentDock(Dock):
             lambda: session.save(path, field=field, jacobian=jacobian, report=report),
             lambda _: self.workspace.signals.said.emit(f"Saved {', '.join(written)} in {Path(path).resolve().parent}."),
         )
+
+
+def _done_words(result: Outcome) -> str:
+    """What did it, how long it took, and where: "Done: synthetic-ball in 0.4 s on cpu"."""
+    by = [str(network["weights"] or network["name"]) for network in result.networks]
+    if iterations := getattr(result, "iterations", 0):
+        by.append(f"{iterations} iterations")
+    time = f"in {result.seconds.get('total', 0.0):.1f} s on {result.device}"
+    return f"Done: {' and '.join(by)} {time}" if by else f"Done {time}"

@@ -53,11 +53,13 @@ class _Cost:
         )
 
 
-# Seconds of the process and its peak memory, PyTorch 2.13 with one thread on a Xeon core with AVX-512, phantoms of seed
-# 3; a core that others use as well takes longer in proportion. FIGURES
-_NETWORK = {2: _Cost(0.02, 1.0, 20.0, 400.0), 3: _Cost(0.0, 0.74, 20.0, 400.0)}
-_FINISHING = {2: _Cost(0.02, 1.0, 10.0, 100.0), 3: _Cost(0.02, 0.45, 10.0, 100.0)}
-_ITERATION = {2: _Cost(0.005, 0.3, 20.0, 400.0), 3: _Cost(0.005, 0.3, 20.0, 400.0)}
+# Processor seconds and peak memory above what was held before, PyTorch 2.13 with one thread on a core with AVX-512: an
+# mltpsn of 8 features on phantoms of seed 3, in 96x96x64 voxels through windows of 48 (.19 s and 45 MB to the preview,
+# .20 s after it) and 64 (.33 s, 63 MB, .24 s). A core that others use takes longer in proportion.
+_NETWORK = _Cost(0.0, 0.95, 30.0, 120.0)
+_FINISHING = _Cost(0.02, 0.6, 20.0, 60.0)
+# A whole fit of 160 iterations takes about 4 s where its finest grid has 40x40x40 voxels.
+_ITERATION = _Cost(0.004, 0.33, 30.0, 500.0)
 
 _FEATURES = 8
 """Of the network that was measured: more take in proportion."""
@@ -90,14 +92,14 @@ def estimate(volume: Volume, site: Site, settings: Settings, card: Card | None) 
     if card is None:
         field = volume.frame.crop(field_box(volume.frame, site.region))
         grid = working_frame(field, WORKING_VOXELS[ndim][-1])
-        seconds, memory = _ITERATION[ndim].of(float(np.prod(grid.shape)), settings.iterations)
+        seconds, memory = _ITERATION.of(float(np.prod(grid.shape)), settings.iterations)
     else:
         grid = window_frame(card.window, volume.frame, site.within)
         field = grid
         share = getattr(card.settings, "features", _FEATURES) / _FEATURES
-        seconds, memory = _NETWORK[ndim].of(share * float(np.prod(grid.shape)))
+        seconds, memory = _NETWORK.of(share * float(np.prod(grid.shape)))
     voxels = float(np.prod(field.shape) * np.prod(field.spacing) / np.prod(volume.spacing))
-    last, held = _FINISHING[ndim].of(voxels)
+    last, held = _FINISHING.of(voxels)
     device = choose_device(settings.device, ndim=ndim)
     return Estimate(
         grid.shape,

@@ -162,7 +162,7 @@ def _asked_choice(asked: str, prior: Prior) -> NetworkChoice:
 
 def _misfit(card: Card, prior: Prior) -> str:
     """Why a network cannot deform a prior; empty where it can."""
-    if hasattr(card.settings, "outputs"):
+    if not card.deforms:
         return f"A {card.network} deforms nothing."
     if card.settings.ndim != prior.ndim:
         return f"They are for {card.settings.ndim}-D images."
