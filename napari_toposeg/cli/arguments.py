@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_toposeg.cli.prompts import canonical_points, parse_points
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, box_of
 
@@ -128,7 +129,7 @@ def choose_prior(name: str | None, ndim: int, *, of: str = "image") -> Prior:
 
 @dataclass(frozen=True)
 class Where:
-    """How the user says where the organ is; at most one of the three is given.
+    """How the user says where the organ is; at most one of the five is given.
 
     Attributes
     ----------
@@ -140,6 +141,10 @@ class Where:
         Surroundings to look at, in mm.
     axis : str
         What a ring, tube or cylinder turns about.
+    points, stroke : str or None
+        Places in the file's voxels, as text: two to six of the organ's surface, or a line through it.
+    radius : float or None
+        Of the template about the stroke, in mm.
     """
 
     roi: str | None = None
@@ -147,11 +152,20 @@ class Where:
     place_from: str | None = None
     margin: float | None = None
     axis: str = "z"
+    points: str | None = None
+    stroke: str | None = None
+    radius: float | None = None
 
     def __post_init__(self) -> None:
         given = [
             flag
-            for flag, value in (("--roi", self.roi), ("--roi-from", self.roi_from), ("--place-from", self.place_from))
+            for flag, value in (
+                ("--roi", self.roi),
+                ("--roi-from", self.roi_from),
+                ("--place-from", self.place_from),
+                ("--points", self.points),
+                ("--stroke", self.stroke),
+            )
             if value is not None
         ]
         if len(given) > 1:
@@ -168,10 +182,19 @@ class Where:
             raise ToposegError(
                 "--margin has nothing to go round.",
                 why="Without a region the whole image is looked at.",
-                todo="Give --roi, --roi-from or --place-from as well.",
+                todo="Give --roi, --roi-from, --place-from, --points or --stroke as well.",
+            )
+        if self.radius is not None and self.stroke is None:
+            raise ToposegError(
+                "--radius has nothing to go round.",
+                why="It is how far the template reaches to the sides of a stroke.",
+                todo="Give --stroke as well.",
             )
         if self.roi is not None:
             parse_roi(self.roi)
+        for text in (self.points, self.stroke):
+            if text is not None:
+                parse_points(text)
 
     def files(self) -> list[Path]:
         """The mask files that it names."""
@@ -185,9 +208,16 @@ class Where:
         Raises
         ------
         ToposegError
-            If the region leaves the image, or the mask does not fit it.
+            If the region, a point or the stroke leaves the image, or the mask does not fit it; if the points or the
+            stroke place no template.
         """
-        from napari_toposeg.inference import site_in_box, site_in_image, site_on_mask
+        from napari_toposeg.inference import (
+            site_along_stroke,
+            site_at_points,
+            site_in_box,
+            site_in_image,
+            site_on_mask,
+        )
 
         if self.roi is not None:
             box = volume.box_from_stored(parse_roi(self.roi))
@@ -198,7 +228,19 @@ class Where:
         if self.place_from is not None:
             mask, _ = _mask_and_box(self.place_from, volume)
             return site_on_mask(prior, volume, mask, margin=self.margin, axis=self.axis)
+        if self.points is not None:
+            points = canonical_points(parse_points(self.points), volume)
+            return site_at_points(prior, volume, points, margin=self.margin, axis=self.axis)
+        if self.stroke is not None:
+            stroke = canonical_points(parse_points(self.stroke), volume)
+            return site_along_stroke(prior, volume, stroke, radius=self.radius, margin=self.margin)
         return site_in_image(prior, volume, axis=self.axis)
+
+    def facts(self) -> dict[str, Any]:
+        """What the report needs to repeat a bent template; its placement says the rest."""
+        if self.stroke is None:
+            return {}
+        return {"stroke": [list(place) for place in parse_points(self.stroke)], "radius": self.radius}
 
 
 def _mask_and_box(text: str, volume: Volume) -> tuple[NDArray[np.bool_], Box]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,21 +52,36 @@ def read_prompts(include: str | None, exclude: str | None, volume: Volume) -> Pr
     """
     from napari_toposeg.inference import Prompt
 
+    return tuple(
+        Prompt(point, included)
+        for text, included in ((include, True), (exclude, False))
+        if text is not None
+        for point in canonical_points(parse_points(text), volume)
+    )
+
+
+def canonical_points(points: Sequence[tuple[float, ...]], volume: Volume) -> list[tuple[float, ...]]:
+    """Points in the file's own voxels as points in canonical ones.
+
+    Raises
+    ------
+    ToposegError
+        If a point has not one index for each axis of the file.
+    """
     to_canonical = np.linalg.inv(volume.affine) @ volume.stored.affine
-    prompts = []
-    for text, included in ((include, True), (exclude, False)):
-        for point in parse_points(text) if text is not None else []:
-            index = list(point)
-            if len(index) == 2 and len(volume.stored.shape) == 3 and volume.ndim == 2:
-                index.insert(volume.stored.shape.index(1), 0.0)
-            if len(index) != len(volume.stored.shape):
-                raise ToposegError(
-                    f"A point has {len(point)} indices and the image {len(volume.stored.shape)} axes.",
-                    todo="Give one voxel index for each axis.",
-                )
-            at = to_canonical @ [*index, *[0.0] * (3 - len(index)), 1.0]
-            prompts.append(Prompt(tuple(np.round(at[: volume.ndim], 6)), included))
-    return tuple(prompts)
+    canonical = []
+    for point in points:
+        index = list(point)
+        if len(index) == 2 and len(volume.stored.shape) == 3 and volume.ndim == 2:
+            index.insert(volume.stored.shape.index(1), 0.0)
+        if len(index) != len(volume.stored.shape):
+            raise ToposegError(
+                f"A point has {len(point)} indices and the image {len(volume.stored.shape)} axes.",
+                todo="Give one voxel index for each axis.",
+            )
+        at = to_canonical @ [*index, *[0.0] * (3 - len(index)), 1.0]
+        canonical.append(tuple(float(number) for number in np.round(at[: volume.ndim], 6)))
+    return canonical
 
 
 def no_prompts_here(what: str) -> ToposegError:

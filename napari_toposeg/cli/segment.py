@@ -27,6 +27,9 @@ def segment(
     roi: Annotated[str | None, arg(metavar="I0:I1,J0:J1[,K0:K1]", help_behavior_hint="(default: all)")] = None,
     roi_from: Annotated[str | None, arg(metavar="MASK[:LABEL]", help_behavior_hint="")] = None,
     place_from: Annotated[str | None, arg(metavar="MASK[:LABEL]", help_behavior_hint="")] = None,
+    points: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
+    stroke: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
+    radius: Annotated[float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the stroke)")] = None,
     margin: Annotated[
         float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the region's side)")
     ] = None,
@@ -73,6 +76,12 @@ def segment(
         Take the box round a mask, or round one label of it, instead.
     place_from
         Put the template on a rough mask, along its principal axes, instead.
+    points
+        Put it into the ellipsoid through two to six voxels of the organ's surface, as stored, instead: its ends first.
+    stroke
+        Bend it along a line of voxels, as stored, from one end of the organ to the other, instead.
+    radius
+        How far it reaches to the sides of the stroke.
     margin
         How much of the surroundings to look at.
     frame
@@ -113,7 +122,7 @@ def segment(
     quiet
         Show neither progress nor table.
     """
-    where = Where(roi, roi_from, place_from, margin, axis)
+    where = Where(roi, roi_from, place_from, margin, axis, points, stroke, radius)
     check_outputs(
         [(output, mask_endings(2)), (field, NIFTI_OUTPUTS), (jacobian, NIFTI_OUTPUTS), (report, (".json",))],
         [image, prior, weights, hybrid, *where.files()],
@@ -172,6 +181,7 @@ def segment(
     facts = result.report()
     if frame is not None:
         facts["input"]["frame"] = frame
+    facts["input"].update(where.facts())
     save(result, output, field=field, jacobian=jacobian, report=report, facts=facts)
     if json:
         from napari_toposeg.cli.show import print_json

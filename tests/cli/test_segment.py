@@ -92,6 +92,40 @@ def test_a_roi_counts_voxels_of_the_file_as_stored(toposeg: Callable, solid, tmp
     assert np.array_equal(voxels(mask), voxels(outputs / "mask.nii.gz"))
 
 
+def test_points_count_voxels_of_the_file_as_stored(toposeg: Callable, solid, tmp_path: Path) -> None:
+    label = voxels(solid.label)
+    inside = np.argwhere(label)
+    ends = [inside[pick(inside[:, axis])] for axis in range(3) for pick in (np.argmin, np.argmax)]
+    mask, report = tmp_path / "mask.nii.gz", tmp_path / "report.json"
+    points = ";".join(",".join(map(str, end)) for end in ends)
+    words = ["--prior", "ellipsoid", "--points", points, "--network", "none", "--iterations", 10, "--report", report]
+    outcome = toposeg("segment", solid.image, "-o", mask, *words, "--quiet")
+    assert outcome.code == 0, outcome
+    # Ten iterations move it little: it has to stand on the organ already.
+    assert dice(voxels(mask), label) > 0.85
+    assert "stroke" not in json.loads(report.read_text())["input"]
+
+
+def test_a_stroke_counts_voxels_of_the_file_as_stored(toposeg: Callable, solid, tmp_path: Path) -> None:
+    label = voxels(solid.label)
+    inside = np.argwhere(label)
+    sizes = np.ptp(inside, axis=0) * [1.0, 1.0, 1.5]
+    longest = int(sizes.argmax())
+    first, last = inside[inside[:, longest].argmin()], inside[inside[:, longest].argmax()]
+    stroke = [first, inside.mean(axis=0).round(1), last]
+    mask, report = tmp_path / "mask.nii.gz", tmp_path / "report.json"
+    words = ["--stroke", ";".join(",".join(map(str, place)) for place in stroke), "--report", report]
+    words += ["--radius", sorted(sizes)[1] / 2, "--prior", "ellipsoid", "--iterations", 10, "--quiet"]
+    outcome = toposeg("segment", solid.image, "-o", mask, *words)
+    assert outcome.code == 0, outcome
+    assert dice(voxels(mask), label) > 0.7
+    facts = json.loads(report.read_text())
+    assert facts["prior"] == "ellipsoid along a stroke"
+    assert facts["betti_mask"] == [1, 0, 0]
+    assert facts["input"]["stroke"] == [[float(number) for number in place] for place in stroke]
+    assert facts["input"]["radius"] == pytest.approx(sorted(sizes)[1] / 2)
+
+
 def test_a_person_reads_a_table_and_a_program_json(toposeg: Callable, ring, tmp_path: Path) -> None:
     words = ["segment", ring.image, "-o", tmp_path / "mask.nii.gz", "--prior", "annulus", "--iterations", 40]
     words += ["--roi-from", ring.label]
