@@ -94,7 +94,7 @@ class MeasureDock(Dock):
         signals.volume.connect(self._volume_changed)
         session.measurements.events.chosen.connect(self._told)
         events = self.workspace.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.connect(self._show_layers)
         events.removed.connect(self._layer_removed)
         self.measured.activated.connect(self._choose)
