@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -307,6 +308,13 @@ class BarcodeDock(Dock):
         kind = (self.source.currentData() or ("", ""))[0]
         # The barcode of the result before is gone with it.
         if kind == "result" and self.isVisible():
+            self._find()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """A result that came while the dock was behind others is looked at now."""
+        super().showEvent(event)
+        kind = (self.source.currentData() or ("", ""))[0]
+        if kind == "result" and self._barcode.barcode is None and not self._barcode.computing:
             self._find()
 
     # What a person does
