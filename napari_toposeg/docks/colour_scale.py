@@ -27,7 +27,7 @@ class ColourScale(QWidget):
         self.texts = ("", "", "")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def set_texts(self, low: str, middle: str, high: str) -> None:
+    def tell(self, low: str, middle: str, high: str) -> None:
         """Write other texts."""
         self.texts = (low, middle, high)
         self.update()
