@@ -1,7 +1,9 @@
 """Deformations: warp, integrate, compose, invert; the strict test for folds, and their repair."""
 
 from napari_toposeg.deformation.displacement import Displacement
+from napari_toposeg.deformation.histogram import Histogram, determinant_histogram
 from napari_toposeg.deformation.jacobian import corner_determinants, jacobian_determinant, laplacian
+from napari_toposeg.deformation.lattice import on_lattice
 from napari_toposeg.deformation.regularity import JacobianMap, jacobian_map, worst_cells
 from napari_toposeg.deformation.unfold import Unfolded, unfold
 from napari_toposeg.deformation.velocity import border_window, integrate
@@ -10,18 +12,21 @@ from napari_toposeg.deformation.warp import Inverse, compose, identity_grid, inv
 
 __all__ = [
     "Displacement",
+    "Histogram",
     "Inverse",
     "JacobianMap",
     "Unfolded",
     "border_window",
     "compose",
     "corner_determinants",
+    "determinant_histogram",
     "identity_grid",
     "integrate",
     "invert",
     "jacobian_determinant",
     "jacobian_map",
     "laplacian",
+    "on_lattice",
     "resize",
     "sample",
     "unfold",

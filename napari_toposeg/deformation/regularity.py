@@ -102,7 +102,7 @@ def jacobian_map(values: NDArray[Any]) -> JacobianMap:
 
 
 def worst_cells(
-    jacobian: JacobianMap, number: int, *, within: Box | None = None
+    jacobian: JacobianMap, number: int, *, within: Box | None = None, apart: int = 0
 ) -> list[tuple[tuple[int, ...], float]]:
     """The cells with the least determinants, worst first.
 
@@ -115,6 +115,9 @@ def worst_cells(
     within : Box, optional
         Only cells whose voxels all lie in this box are looked at, for example those of the image, which the field may
         reach beyond. Default: all.
+    apart : int
+        Only cells that have no worse one within so many cells along every axis: places rather than cells, where the
+        worst ones lie side by side. Default: all.
 
     Returns
     -------
@@ -127,6 +130,11 @@ def worst_cells(
     )
     least = jacobian.least[box_slices(box)]
     flat = least.reshape(-1)
+    if apart > 0 and flat.size:
+        from scipy.ndimage import minimum_filter
+
+        flat = np.where(minimum_filter(least, 2 * apart + 1, mode="nearest") == least, least, np.inf).reshape(-1)
+        number = min(number, int(np.count_nonzero(flat < np.inf)))
     number = min(number, flat.size)
     if number == 0:
         return []

@@ -49,6 +49,10 @@ class Unfolded:
         What the whole displacement was multiplied by in the last resort; usually 1.
     remaining : int
         Cells that still fold. Always 0: kept so that a report can say that it was counted.
+    moved : (moved_voxels,) int64
+        Flat indices of those voxels.
+    was : (ndim, moved_voxels) float32
+        Their displacement before: a repair touches few, so that the field before need not be kept whole.
     """
 
     values: NDArray[np.float32]
@@ -59,6 +63,16 @@ class Unfolded:
     held: bool
     scale: float
     remaining: int
+    moved: NDArray[np.int64]
+    was: NDArray[np.float32]
+
+    def before(self) -> NDArray[np.float32]:
+        """(ndim, *grid) the displacement as it was given; a copy where anything was moved."""
+        if self.moved.size == 0:
+            return self.values
+        values = self.values.copy()
+        values.reshape(len(values), -1)[:, self.moved] = self.was
+        return values
 
 
 def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) -> Unfolded:
@@ -116,7 +130,7 @@ def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) 
     repaired = int(folded.size)
     if repaired == 0:
         given = np.asarray(values, np.float32)
-        return Unfolded(given, 0, 0, 0, 0, False, 1.0, 0)
+        return Unfolded(given, 0, 0, 0, 0, False, 1.0, 0, np.empty(0, np.int64), np.empty((len(field), 0), np.float32))
     original = field
     field = field.copy()
     sweeps, smoothings, folded = _repair(field, grid, folded, least, iterations)
@@ -136,16 +150,18 @@ def unfold(values: NDArray[Any], *, least: float = 0.02, iterations: int = 100) 
         scale *= _SHRINK
         field = smoothed * np.float32(scale)
         folded = _folding(field, strides, is_cell, 0.0)
-    moved = int(np.count_nonzero((field != original).any(axis=0)))
+    moved = np.flatnonzero((field != original).any(axis=0))
     return Unfolded(
         values=field.reshape(values.shape),
         repaired_cells=repaired,
-        moved_voxels=moved,
+        moved_voxels=moved.size,
         sweeps=sweeps,
         smoothings=smoothings,
         held=held,
         scale=scale,
         remaining=int(folded.size),
+        moved=moved,
+        was=original[:, moved],
     )
 
 

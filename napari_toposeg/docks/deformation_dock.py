@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
+    QButtonGroup,
     QCheckBox,
-    QDoubleSpinBox,
+    QFileDialog,
     QGridLayout,
-    QHeaderView,
+    QHBoxLayout,
     QLabel,
-    QSizePolicy,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
+    QPushButton,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_toposeg.deformation import worst_cells
+from napari_toposeg.deformation import Histogram
 from napari_toposeg.docks import colours
-from napari_toposeg.docks.deformation_layers import DeformationLayers, jacobian_reach
-from napari_toposeg.docks.dock import Dock, caption, heading
-from napari_toposeg.inference import Segmentation
+from napari_toposeg.docks.deformation_choices import DeformationChoices
+from napari_toposeg.docks.deformation_layers import DeformationLayers
+from napari_toposeg.docks.determinant_plot import DeterminantPlot
+from napari_toposeg.docks.dock import Dock, caption, quiet
+from napari_toposeg.docks.player import Player
+from napari_toposeg.docks.worst_cells_table import WorstCellsTable
+from napari_toposeg.inference import ResultField, WorstCell
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 WORST_CELLS = 30
 """Rows of the table."""
+APART = 3
+"""Cells within which only the worst is listed, where a row is a place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,65 +45,83 @@ class Numbers:
 
     Attributes
     ----------
-    mean_shift, greatest_shift : float
-        Length of u within the mask, in mm.
-    worst : list of (index, least)
-        The worst cells, worst first, in the displacement's voxels.
+    folding, least
+        Folding cells, and the least determinant.
+    shifts : (float, float)
+        Mean and greatest length of u within the mask, in mm.
+    longest : float
+        Greatest length of u anywhere, in mm.
     reach : float
         How far the scale of determinants reaches from 1.
+    worst : list of WorstCell
+        The table.
+    histogram, before : Histogram
+        Of the determinants; and, with the same bins, of what they were before the repair.
     """
 
-    mean_shift: float
-    greatest_shift: float
-    worst: list[tuple[tuple[int, ...], float]]
+    folding: int
+    least: float
+    shifts: tuple[float, float]
+    longest: float
     reach: float
+    worst: list[WorstCell]
+    histogram: Histogram
+    before: Histogram | None
 
 
-def numbers_of(result: Segmentation) -> Numbers:
-    """Measure a result's deformation; not for the window's thread."""
-    there = result.displacement.resampled(result.volume.frame.crop(result.box)).in_millimetres()[result.mask]
-    lengths = np.linalg.norm(there, axis=-1)
-    mean, greatest = (float(lengths.mean()), float(lengths.max())) if lengths.size else (0.0, 0.0)
-    # The field may reach beyond the image, where there is nothing to jump to.
-    to_field = result.volume.frame.index_in(result.displacement.frame)
-    ends = to_field @ np.array([[0.0] * 4, [*result.volume.shape, *[0] * (4 - result.volume.ndim)]]).T + to_field[:, 3:]
-    within = tuple((round(float(low)), round(float(high))) for low, high in ends[: result.volume.ndim])
-    worst = worst_cells(result.jacobian, WORST_CELLS, within=within)
-    return Numbers(mean, greatest, worst, jacobian_reach(result))
+def numbers_of(field: ResultField, *, log: bool, apart: int) -> Numbers:
+    """Measure a deformation; not for the window's thread."""
+    repaired = field.result.unfolded is not None
+    before = ResultField(field.result, before=True).histogram(log=log) if repaired and not field.before else None
+    return Numbers(
+        folding=field.jacobian.folding,
+        least=field.jacobian.least_determinant,
+        shifts=field.shifts(),
+        longest=field.longest,
+        reach=field.reach(log=log),
+        worst=field.worst_cells(WORST_CELLS, apart=apart),
+        histogram=field.histogram(log=log, like=before),
+        before=before,
+    )
 
 
 class DeformationDock(Dock):
-    """Numbers, layers to tick, and the table of the worst cells."""
+    """Numbers, before and after the repair, the way of the template, layers, histogram, worst cells, files."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self._numbers: Numbers | None = None
-        self._result: Segmentation | None = None
+        self._deformation = self.workspace.session.deformation
+        self._asked = 0
         self.layers = DeformationLayers(self.workspace, self)
         self.folding = _Tile("folding cells")
         self.least = _Tile("least determinant")
         self.mean = _Tile("mean |u|")
         self.greatest = _Tile("greatest |u|")
         self.mean.setToolTip("Within the mask; how the template was moved as a whole is not counted.")
-        self.show_vectors = QCheckBox("Displacement")
-        self.show_grid = QCheckBox("Warped grid")
-        self.show_jacobian = QCheckBox("Jacobian determinant")
-        self.show_folding = QCheckBox("Folding voxels")
-        self.stride = _voxels(self.layers.stride, "every ")
-        self.length = QDoubleSpinBox()
-        self.length.setRange(0.1, 20.0)
-        self.length.setSingleStep(0.5)
-        self.length.setDecimals(1)
-        self.length.setPrefix("× ")
-        self.length.setValue(self.layers.length)
-        self.length.setToolTip("By how much the vectors are drawn longer than they are.")
-        self.spacing = _voxels(self.layers.spacing, "every ")
-        self.scale = JacobianScale()
-        self.table = QTableWidget(0, 3)
+        self.states = QWidget()
+        self.after_button = QPushButton("As it stands")
+        self.before_button = QPushButton("Before repair")
+        self.player = Player()
+        self.choices = DeformationChoices()
+        self.histogram = DeterminantPlot()
+        self.table = WorstCellsTable()
+        self.places = QCheckBox("One row for each place")
+        self.places.setChecked(True)
+        self.places.setToolTip(f"Leave out a cell that has a worse one within {APART} voxels.")
+        self.tabs = QTabWidget()
+        self.save_button = QPushButton("Save all…")
+        self.save_button.setToolTip(
+            "Displacement, determinants, folding voxels, mask and the template at each level as NIfTI; "
+            "worst cells and histogram as CSV; both and the warped grid as PNG."
+        )
         self.hint = caption("Run a segmentation first: its deformation is shown here.")
+        # What is drawn, by the names that the boxes have always had.
+        self.show_vectors, self.show_grid = self.choices.vectors, self.choices.grid
+        self.show_jacobian, self.show_folding = self.choices.jacobian, self.choices.folding
+        self.show_levels = self.choices.levels
         self._lay_out()
         self._listen()
-        self._show_result()
+        self._show_field(self._deformation.field)
 
     def _lay_out(self) -> None:
         tiles = QGridLayout()
@@ -110,111 +131,155 @@ class DeformationDock(Dock):
             tiles.setColumnStretch(number, 1)
         self.rows.addLayout(tiles)
         self.rows.addWidget(self.hint)
-        grid = QGridLayout()
-        grid.setVerticalSpacing(6)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
-        grid.addWidget(self.show_vectors, 0, 0)
-        grid.addWidget(self.stride, 0, 1)
-        grid.addWidget(self.length, 0, 2)
-        grid.addWidget(self.show_grid, 1, 0)
-        grid.addWidget(self.spacing, 1, 1)
-        grid.addWidget(self.show_jacobian, 2, 0)
-        grid.addWidget(self.scale, 2, 1, 1, 2)
-        grid.addWidget(self.show_folding, 3, 0)
-        self.rows.addLayout(grid)
-        self.rows.addWidget(heading("Worst cells: click to go there"))
-        self.table.setHorizontalHeaderLabels(["Determinant", "Voxel in the file", "RAS, mm"])
-        self.table.verticalHeader().setVisible(False)
-        self.table.verticalHeader().setDefaultSectionSize(24)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setShowGrid(False)
-        self.table.setAlternatingRowColors(False)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        self.rows.addWidget(self.table, 1)
+        row = QHBoxLayout(self.states)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        group = QButtonGroup(self)
+        for button in (self.after_button, self.before_button):
+            button.setCheckable(True)
+            button.setStyleSheet(_STATE)
+            group.addButton(button)
+            row.addWidget(button, 1)
+        self.rows.addWidget(self.states)
+        self.rows.addWidget(self.player)
+        cells = QWidget()
+        column = QVBoxLayout(cells)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(4)
+        row = QHBoxLayout()
+        row.addWidget(self.places)
+        row.addStretch(1)
+        row.addWidget(quiet("click to go there"))
+        column.addLayout(row)
+        column.addWidget(self.table, 1)
+        self.tabs.setDocumentMode(True)
+        for widget, name in ((self.choices, "Layers"), (self.histogram, "Histogram"), (cells, "Worst cells")):
+            self.tabs.addTab(widget, name)
+        self.rows.addWidget(self.tabs, 1)
+        self.rows.addWidget(self.save_button)
 
     def _listen(self) -> None:
-        for box, kind in (
-            (self.show_vectors, "vectors"),
-            (self.show_grid, "grid"),
-            (self.show_jacobian, "jacobian"),
-            (self.show_folding, "folding"),
-        ):
-            box.setProperty("kind", kind)
-            box.toggled.connect(self._toggled)
-        self.stride.valueChanged.connect(self._drawn_otherwise)
-        self.length.valueChanged.connect(self._drawn_otherwise)
-        self.spacing.valueChanged.connect(self._drawn_otherwise)
-        self.table.itemSelectionChanged.connect(self._row_chosen)
-        self.workspace.signals.result.connect(self._show_result)
+        self.choices.wanted.connect(self.layers.want)
+        self.choices.changed.connect(self._drawn_otherwise)
+        self.choices.log_changed.connect(self._log_changed)
+        self.layers.scene_ready.connect(self._show_levels)
+        self.player.moved.connect(self._set_share)
+        self.player.wanted.connect(lambda shown: self.layers.want("moving", shown))
+        self.after_button.clicked.connect(lambda: self._look_at(before=False))
+        self.before_button.clicked.connect(lambda: self._look_at(before=True))
+        self.places.toggled.connect(lambda _: self._measure())
+        self.table.chosen.connect(lambda cell: self.layers.jump(cell.index))
+        self.save_button.clicked.connect(self._ask_where_to_save)
+        events, signals = self._deformation.events, self.workspace.signals
+        signals.follow(events.field, self._show_field, owner=self)
+        signals.follow(events.share, self._show_share, owner=self)
 
     # What there is
 
-    def _show_result(self, _: object = None) -> None:
-        result = self.workspace.session.result
-        self._result, self._numbers = result, None
-        self.layers.set_result(result)
-        self.hint.setVisible(result is None)
-        for widget in (self.show_vectors, self.show_grid, self.show_jacobian, self.show_folding):
-            widget.setEnabled(result is not None)
-        self.table.setRowCount(0)
-        if result is None:
-            for tile in (self.folding, self.least, self.mean, self.greatest):
-                tile.show_text("–")
-            return
-        jacobian = result.jacobian
-        self.folding.show_text(str(jacobian.folding), colours.GOOD if jacobian.folding == 0 else colours.BAD)
-        self.least.show_text(
-            f"{jacobian.least_determinant:.3f}", colours.GOOD if jacobian.least_determinant > 0 else colours.BAD
-        )
-        self.show_folding.setText(f"Folding voxels: {'none' if jacobian.folding == 0 else 'shown in red'}")
-        self.workspace.later(lambda: (result, numbers_of(result)), self._show_numbers, owner=self)
+    def _show_field(self, field: ResultField | None) -> None:
+        if field is not self._deformation.field:
+            return  # a newer one is on its way
+        there = field is not None
+        self.player.pause()
+        self.layers.set_field(field)
+        self.hint.setVisible(not there)
+        for widget in (self.player, self.tabs, self.save_button):
+            widget.setEnabled(there)
+        self.states.setVisible(self._deformation.repaired)
+        (self.before_button if self._deformation.before else self.after_button).setChecked(True)
+        if field is not None and field.result.unfolded is not None:
+            self.before_button.setText(f"Before repair: {field.result.unfolded.repaired_cells:,} folds")
+        self.table.show_cells(())
+        self.histogram.show_histogram(None)
+        for tile in (self.folding, self.least, self.mean, self.greatest):
+            tile.show_text("–")
+        self.show_folding.setText("Folding voxels")
+        self._measure()
 
-    def _show_numbers(self, measured: tuple[Segmentation, Numbers]) -> None:
-        result, numbers = measured
-        if result is not self._result:
+    def _measure(self) -> None:
+        """Ask for the numbers; only the newest question is answered."""
+        field = self._deformation.field
+        if field is None:
             return
-        self._numbers = numbers
-        self.mean.show_text(f"{numbers.mean_shift:.2f} mm")
-        self.greatest.show_text(f"{numbers.greatest_shift:.1f} mm")
-        self.scale.set_reach(numbers.reach)
-        self.table.setRowCount(len(numbers.worst))
-        frame, volume = result.displacement.frame, result.volume
-        to_file = np.linalg.inv(volume.stored.affine)
-        for row, (cell, least) in enumerate(numbers.worst):
-            place = frame.world(np.array(cell))
-            voxel = (to_file[:3, :3] @ place + to_file[:3, 3])[: len(volume.stored.shape)]
-            texts = (
-                f"{least:.3f}",
-                ", ".join(str(round(float(number))) for number in voxel),
-                ", ".join(f"{number:.1f}" for number in place),
-            )
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-                if column == 0 and least <= 0:
-                    item.setForeground(QColor(colours.BAD))
-                self.table.setItem(row, column, item)
+        self._asked += 1
+        number, log, apart = self._asked, self.choices.log.isChecked(), APART if self.places.isChecked() else 0
+        self.workspace.later(
+            lambda: numbers_of(field, log=log, apart=apart) if number == self._asked else None,
+            lambda numbers: self._show_numbers(number, numbers),
+            owner=self,
+        )
+
+    def _show_numbers(self, number: int, numbers: Numbers | None) -> None:
+        if numbers is None or number != self._asked or self._deformation.field is None:
+            return
+        folds = numbers.folding
+        self.folding.show_text(f"{folds:,}", colours.GOOD if folds == 0 else colours.BAD)
+        self.least.show_text(f"{numbers.least:.3f}", colours.GOOD if numbers.least > 0 else colours.BAD)
+        mean, greatest = numbers.shifts
+        self.mean.show_text(f"{mean:.2f} mm")
+        self.greatest.show_text(f"{greatest:.1f} mm")
+        self.show_folding.setText(f"Folding voxels: {'none' if folds == 0 else 'in red'}")
+        self.choices.set_longest(numbers.longest)
+        self.choices.set_reach(numbers.reach, log=numbers.histogram.log)
+        says = f"{int(numbers.histogram.counts.sum()):,} cells; {f'{folds:,} fold' if folds else 'none folds'}."
+        if numbers.before is not None:
+            says += " The line: before the repair."
+        self.histogram.show_histogram(numbers.histogram, numbers.before, says)
+        self.table.show_cells(numbers.worst)
+
+    def _show_levels(self) -> None:
+        scene = self.layers.scene
+        if scene is not None:
+            self.choices.set_levels(scene.level_names)
+
+    def _show_share(self, share: float) -> None:
+        self.player.set_share(share)
+        self.layers.share = share
+        self.layers.redraw("moving", "grid")
 
     # What a person does
 
-    def _toggled(self, shown: bool) -> None:
-        self.layers.want(self.sender().property("kind"), shown)
+    def _set_share(self, share: float) -> None:
+        self._deformation.share = share
 
-    def _drawn_otherwise(self, _: float) -> None:
-        self.layers.stride = self.stride.value()
-        self.layers.length = self.length.value()
-        self.layers.spacing = self.spacing.value()
-        self.layers.redraw()
+    def _look_at(self, *, before: bool) -> None:
+        with self.workspace.telling():
+            self._deformation.before = before
 
-    def _row_chosen(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        if rows and self._numbers is not None:
-            self.layers.jump(self._numbers.worst[rows[0].row()][0])
+    def _drawn_otherwise(self, kind: str) -> None:
+        self.layers.stride = self.choices.stride.value()
+        self.layers.length = self.choices.length.value()
+        self.layers.spacing = self.choices.spacing.value()
+        self.layers.hidden_levels = self.choices.hidden_levels
+        self.layers.redraw(kind)
+
+    def _log_changed(self, log: bool) -> None:
+        self.layers.log = log
+        self.layers.redraw("jacobian")
+        self._measure()
+
+    def _ask_where_to_save(self) -> None:
+        volume = self.workspace.session.volume
+        if volume is None:
+            return
+        start = Path(volume.path).parent if volume.path is not None else Path()
+        folder = QFileDialog.getExistingDirectory(self, "Save the deformation in a folder within", str(start))
+        if folder:
+            self.save(str(Path(folder) / f"{volume.name}_deformation"))
+
+    def save(self, folder: str) -> None:
+        """Write everything into a folder, which is made where there is none."""
+        deformation, said = self._deformation, self.workspace.signals.said
+        self.workspace.later(
+            lambda: deformation.export(folder),
+            lambda files: said.emit(f"Saved {len(files)} files in {Path(folder).resolve()}."),
+        )
+
+
+_STATE = f"""
+QPushButton {{ padding: 3px; border-radius: 0px; }}
+QPushButton:checked {{ background: {colours.ACCENT}; color: white; }}
+"""
 
 
 class _Tile(QWidget):
@@ -240,51 +305,3 @@ class _Tile(QWidget):
         self.number.setText(text)
         tone = f"color: {colour};" if colour else ""
         self.number.setStyleSheet(f"QLabel {{ font-size: 16px; font-weight: bold; {tone} }}")
-
-
-class JacobianScale(QWidget):
-    """The colours of the determinants, with 0, 1 and the ends written below."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._reach = 1.0
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def set_reach(self, reach: float) -> None:
-        """Let the scale reach this far from 1 on either side."""
-        self._reach = reach
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """A bar and a line of text."""
-        return QSize(150, 10 + self.fontMetrics().height())
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw the bar over the window's own colour: it is clear where nothing changes."""
-        painter = QPainter(self)
-        height = self.fontMetrics().height()
-        bar = QRectF(6, 0, self.width() - 12, self.height() - height - 2)
-        painter.fillRect(bar, QColor(90, 90, 90))
-        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
-        rgba = colours.diverging_rgba()
-        for position, colour in zip(np.linspace(0, 1, len(rgba)), rgba, strict=True):
-            gradient.setColorAt(float(position), QColor.fromRgbF(*(float(part) for part in colour)))
-        painter.fillRect(bar, gradient)
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        low, high = 1.0 - self._reach, 1.0 + self._reach
-        for value, side in (
-            (low, Qt.AlignmentFlag.AlignLeft),
-            (1.0, Qt.AlignmentFlag.AlignHCenter),
-            (high, Qt.AlignmentFlag.AlignRight),
-        ):
-            text = {low: f"≤ {low:.2g}", high: f"≥ {high:.2g}"}.get(value, "1")
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignBottom | side, text)
-
-
-def _voxels(value: int, prefix: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(1, 64)
-    box.setToolTip("In voxels.")
-    box.setPrefix(prefix)
-    box.setValue(value)
-    return box

@@ -7,70 +7,92 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_toposeg.docks import colours
-from napari_toposeg.docks.field_view import FieldView, inside_image
+from napari_toposeg.docks.deformation_scene import Cut, Lines, Picture, Scene
+from napari_toposeg.docks.display import Layout
 from napari_toposeg.docks.going import go_to
 from napari_toposeg.docks.workspace import Workspace, derived
-from napari_toposeg.frame import Box, box_slices
-from napari_toposeg.inference import Segmentation
+from napari_toposeg.frame import Frame
+from napari_toposeg.inference import ResultField
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 KINDS = {
-    "vectors": "Displacement",
-    "grid": "Warped grid",
     "jacobian": "Jacobian determinant",
     "folding": "Folding voxels",
+    "grid": "Warped grid",
+    "vectors": "Displacement",
+    "levels": "Template by level",
+    "moving": "Template on its way",
     "worst": "Worst cell",
 }
 
+_FLAT = ("vectors", "grid", "levels")
+"""What is drawn for one slice, and anew for another."""
 _LINE = 2
-"""Width of the mask's contour, in voxels."""
+"""Width of the contours of mask and template, in voxels."""
 
 
 class DeformationLayers(QObject):
-    """Shows and hides them, and redraws those of a slice when the slider moves."""
+    """Shows and hides them, and draws those of a slice anew when the slider moves.
+
+    What they show is computed in the compute thread. Of each layer one picture is on its way at a time: what changes in
+    the meantime is drawn after it, and only the newest.
+    """
+
+    scene_ready = Signal()
+    """The names of the template's levels are known."""
 
     def __init__(self, workspace: Workspace, parent: QObject) -> None:
         super().__init__(parent)
         self.stride = 6
         self.length = 1.0
         self.spacing = 6
+        self.share = 1.0
+        self.log = False
+        self.hidden_levels: set[int] = set()
         self._workspace = workspace
         self._wanted: set[str] = set()
         self._layers: dict[str, weakref.ref[Layer]] = {}
-        self._result: Segmentation | None = None
-        self._view: FieldView | None = None
+        self._scene: Scene | None = None
+        self._ordered: dict[str, Scene] = {}
+        self._again: set[str] = set()
         dims = workspace.viewer.dims.events
         for event in (dims.point, dims.order, dims.ndisplay):
             event.connect(self._follow)
+        # After the mask's layer was drawn: this is told of a deformation before.
+        workspace.signals.result.connect(self._mask_changed)
 
-    def set_result(self, result: Segmentation | None) -> None:
-        """Show the deformation of another result, or of none."""
+    @property
+    def scene(self) -> Scene | None:
+        """What is shown."""
+        return self._scene
+
+    def set_field(self, field: ResultField | None) -> None:
+        """Show another deformation, or none."""
         layout = self._workspace.layout
-        self._result = result
+        self._scene = None if field is None or layout is None else Scene(field, layout)
         self._remove("worst")
-        if result is None or layout is None:
-            self._result = self._view = None
-            for kind in KINDS:
-                self._remove(kind)
-            return
-        self._view = FieldView.of(result.displacement, result.volume, layout)
         for kind in KINDS:
-            if kind in self._wanted:
+            if kind in self._wanted and self._scene is not None:
                 self._draw(kind)
             else:
                 self._remove(kind)
-        self._show_mask_as_line("jacobian" in self._wanted)
+        self._mask_changed()
 
     def layer(self, kind: str) -> Layer | None:
         """The layer of this kind, one of `KINDS`, where there is one."""
         reference = self._layers.get(kind)
         layer = reference() if reference is not None else None
         return layer if layer is not None and layer in self._workspace.viewer.layers else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._ordered
 
     def want(self, kind: str, wanted: bool) -> None:
         """Show this kind from now on, or do not."""
@@ -79,199 +101,198 @@ class DeformationLayers(QObject):
         if layer is not None:
             layer.visible = wanted
         if kind == "jacobian":
-            self._show_mask_as_line(wanted)
+            self._mask_changed()
         if wanted:
             self._draw(kind)
 
-    def redraw(self) -> None:
-        """Draw what depends on stride, length and spacing."""
-        for kind in ("vectors", "grid"):
+    def redraw(self, *kinds: str) -> None:
+        """Draw these anew, where they are shown."""
+        for kind in kinds:
             if kind in self._wanted:
                 self._draw(kind)
 
-    def jump(self, cell: tuple[int, ...]) -> None:
-        """Go to a cell, given by its low corner in the displacement's own voxels, and put a ring around it."""
-        result, layout, viewer = self._result, self._workspace.layout, self._workspace.viewer
-        if result is None or layout is None:
+    def jump(self, index: tuple[float, ...]) -> None:
+        """Go to a place in canonical voxels of the image, and put a ring around it."""
+        layout, viewer = self._workspace.layout, self._workspace.viewer
+        went = go_to(self._workspace, np.array(index))
+        if layout is None or went is None:
             return
-        ndim = layout.ndim
-        matrix = result.displacement.frame.index_in(result.volume.frame)
-        index = go_to(self._workspace, matrix[:ndim, :ndim] @ cell + matrix[:ndim, 3])
-        assert index is not None
-        arguments = layout.box_arguments(result.volume.frame.box)
-        point = layout.index(index)[None]
+        point = layout.index(went)[None]
         layer = self.layer("worst")
         if layer is not None:
             layer.data = point
+            return
+        self._add(
+            "worst",
+            lambda: viewer.add_points(
+                point,
+                size=max(min(layout.shape) / 14.0, 4.0),
+                face_color="transparent",
+                border_color=colours.WORST,
+                border_width=0.2,
+                **layout.box_arguments(tuple((0, size) for size in layout.shape)),
+                **_named("worst"),
+            ),
+        )
+
+    # When it is drawn
+
+    def _follow(self) -> None:
+        if self._scene is not None and self._scene.layout.ndim == 3:
+            for kind in _FLAT:
+                layer = self.layer(kind)
+                if layer is not None and layer.visible and kind in self._wanted:
+                    self._draw(kind)
+
+    def _draw(self, kind: str) -> None:
+        """Order a picture in the compute thread; while one of its kind is on its way, only remember."""
+        scene = self._scene
+        if scene is None or kind == "worst":
+            return
+        if self._ordered.get(kind) is scene:
+            self._again.add(kind)
+            return
+        self._ordered[kind] = scene
+        self._again.discard(kind)
+        make = self._maker(kind, scene)
+        self._workspace.later(make, lambda made: self._came(kind, scene, made), owner=self)
+
+    def _maker(self, kind: str, scene: Scene) -> Callable[[], Lines | Picture]:
+        """How a picture is made, with all settings as they are now."""
+        stride, length, spacing, share, log = self.stride, self.length, self.spacing, self.share, self.log
+        if kind in _FLAT:
+            cut = self._cut(scene, scene.mask_frame if kind == "levels" else scene.field.frame)
+            hidden = tuple(self.hidden_levels)
+            if kind == "vectors":
+                return lambda: scene.arrows(stride, length, cut)
+            if kind == "grid":
+                return lambda: scene.grid(spacing, share, cut)
+            return lambda: scene.levels(hidden, cut)
+        if kind == "moving":
+            return lambda: scene.template(share)
+        if kind == "jacobian":
+            return lambda: scene.jacobian(log=log)
+        return scene.folding
+
+    def _came(self, kind: str, scene: Scene, made: Lines | Picture) -> None:
+        if self._ordered.get(kind) is not scene:
+            return  # another deformation has been ordered since
+        del self._ordered[kind]
+        if scene is self._scene and kind in self._wanted:
+            if isinstance(made, Lines):
+                self._show_lines(kind, scene, made)
+            else:
+                self._show_picture(kind, scene, made)
+            if kind == "levels":
+                self.scene_ready.emit()
+        if kind in self._again:
+            self._again.discard(kind)
+            if kind in self._wanted:
+                self._draw(kind)
+
+    # What is drawn
+
+    def _show_lines(self, kind: str, scene: Scene, lines: Lines) -> None:
+        width = {"vectors": 0.09 * self.stride, "grid": 0.25, "levels": 0.45}[kind]
+        layer = self.layer(kind)
+        if layer is not None:
+            layer.data = lines.pieces
+            if lines.colours is not None and len(lines.pieces):
+                layer.edge_color = lines.colours
+            layer.edge_width = width
+            return
+        layout, viewer = scene.layout, self._workspace.viewer
+        colour: Any = lines.colours if lines.colours is not None and len(lines.pieces) else colours.GRID
+        place = (
+            layout.box_arguments(scene.field.result.box)
+            if kind == "levels"
+            else layout.frame_arguments(scene.field.frame, scene.field.result.volume)
+        )
+        self._add(
+            kind,
+            lambda: viewer.add_vectors(
+                lines.pieces,
+                ndim=layout.ndim,
+                vector_style="arrow" if kind == "vectors" else "line",
+                edge_color=colour,
+                edge_width=width,
+                **_named(kind),
+                **place,
+            ),
+        )
+
+    def _show_picture(self, kind: str, scene: Scene, picture: Picture) -> None:
+        viewer, layout, result = self._workspace.viewer, scene.layout, scene.field.result
+        layer = self.layer(kind)
+        if layer is not None and layer.data.shape == picture.values.shape:
+            layer.data = picture.values
+            if kind == "jacobian":
+                layer.contrast_limits_range = picture.limits
+                layer.contrast_limits = picture.limits
+            return
+        self._remove(kind)
+        if kind == "moving":
+            place = layout.box_arguments(result.box)
         else:
+            place = layout.frame_arguments(scene.field.frame.crop(scene.inside), result.volume)
+        if kind == "jacobian":
             self._add(
-                "worst",
-                lambda: viewer.add_points(
-                    point,
-                    size=max(min(layout.shape) / 14.0, 4.0),
-                    face_color="transparent",
-                    border_color=colours.WORST,
-                    border_width=0.2,
-                    **self._named("worst"),
-                    **arguments,
+                kind,
+                lambda: viewer.add_image(
+                    picture.values,
+                    colormap=colours.diverging(),
+                    contrast_limits=picture.limits,
+                    opacity=0.8,
+                    **_named(kind),
+                    **place,
                 ),
             )
+            return
 
-    def _show_mask_as_line(self, line: bool) -> None:
+        def labels() -> Layer:
+            moving = kind == "moving"
+            made = viewer.add_labels(
+                picture.values,
+                colormap=colours.one_colour(colours.TEMPLATE if moving else colours.FOLDING),
+                opacity=0.9,
+                **_named(kind),
+                **place,
+            )
+            made.contour = _LINE if moving else 0
+            made.editable = False
+            return made
+
+        self._add(kind, labels)
+
+    def _mask_changed(self, _: object = None) -> None:
         """A filled mask under the colours of the determinants would give them another meaning."""
+        line = "jacobian" in self._wanted and self._scene is not None
         mask = self._workspace.layers.mask
         if mask is not None and mask.contour == (0 if line else _LINE):
             mask.contour = _LINE if line else 0
 
-    def _follow(self) -> None:
-        # The sliders also move while a layer is added or removed. To add another then would confuse napari's list, so
-        # only what is there is redrawn.
-        if self._view is not None and self._view.ndim == 3:
-            for kind in ("vectors", "grid"):
-                layer = self.layer(kind)
-                if layer is not None and layer.visible:
-                    self._draw(kind)
-
-    def _draw(self, kind: str) -> None:
-        if self._result is None or self._view is None:
-            return
-        draw: dict[str, Callable[[], None]] = {
-            "vectors": self._draw_vectors,
-            "grid": self._draw_grid,
-            "jacobian": self._draw_jacobian,
-            "folding": self._draw_folding,
-        }
-        # The ring around a cell is drawn when one is chosen.
-        if kind in draw:
-            draw[kind]()
-
-    def _draw_vectors(self) -> None:
-        view = self._view
-        assert view is not None
-        axes, at = self._seen()
-        arrows = view.arrows(self.stride, self.length, axes=axes, at=at)
-        self._show_vectors("vectors", arrows, colour=colours.VECTORS, style="arrow", width=0.09 * self.stride)
-
-    def _draw_grid(self) -> None:
-        view = self._view
-        assert view is not None
-        axes, at = self._seen()
-        if len(axes) == 3:
-            # In 3-D the lines of one slice would hang in the air: the slice that was seen last stays.
-            axes = [1, 2]
-        self._show_vectors(
-            "grid", view.grid_lines(self.spacing, axes=axes, at=at), colour=colours.GRID, style="line", width=0.25
-        )
-
-    def _show_vectors(self, kind: str, data: Any, *, colour: str, style: str, width: float) -> None:
-        layer = self.layer(kind)
-        if layer is not None:
-            layer.data = data
-            layer.edge_width = width
-            return
-        viewer = self._workspace.viewer
-        view = self._view
-        assert view is not None
-        self._add(
-            kind,
-            lambda: viewer.add_vectors(
-                data,
-                ndim=view.ndim,
-                vector_style=style,
-                edge_color=colour,
-                edge_width=width,
-                **self._named(kind),
-                **self._field_arguments(),
-            ),
-        )
-
-    def _draw_jacobian(self) -> None:
-        result, layout, viewer = self._result, self._workspace.layout, self._workspace.viewer
-        assert result is not None
-        assert layout is not None
-        box = inside_image(result.displacement, result.volume)
-        values = layout.array(result.jacobian.at_voxels[box_slices(box)])
-        reach = jacobian_reach(result)
-        limits = (1.0 - reach, 1.0 + reach)
-        layer = self.layer("jacobian")
-        if layer is not None:
-            viewer.layers.remove(layer)
-        self._add(
-            "jacobian",
-            lambda: viewer.add_image(
-                values,
-                colormap=colours.diverging(),
-                contrast_limits=limits,
-                opacity=0.8,
-                **self._named("jacobian"),
-                **self._box_arguments(box),
-            ),
-        )
-
-    def _draw_folding(self) -> None:
-        result, layout, viewer = self._result, self._workspace.layout, self._workspace.viewer
-        assert result is not None
-        assert layout is not None
-        box = inside_image(result.displacement, result.volume)
-        values = layout.array(result.jacobian.folding_voxels[box_slices(box)].view(np.uint8))
-        layer = self.layer("folding")
-        if layer is not None:
-            viewer.layers.remove(layer)
-        self._add(
-            "folding",
-            lambda: viewer.add_labels(
-                values,
-                colormap=colours.one_colour(colours.FOLDING),
-                opacity=0.9,
-                **self._named("folding"),
-                **self._box_arguments(box),
-            ),
-        )
-
-    def _seen(self) -> tuple[list[int], int]:
-        """The displacement's axes that are seen, in its layers' order, and the slice along the one that is not."""
-        view, result, layout = self._view, self._result, self._workspace.layout
-        assert view is not None
-        assert result is not None
-        assert layout is not None
+    def _cut(self, scene: Scene, frame: Frame) -> Cut:
+        """The axes of a grid that are seen, in its layers' order, and the slice along the one that is not."""
+        layout: Layout = scene.layout
         dims, image = self._workspace.viewer.dims, self._workspace.image
-        first = dims.ndim - view.ndim
-        axes = [int(axis) - first for axis in dims.displayed if axis >= first]
-        hidden = [axis for axis in range(view.ndim) if axis not in axes]
-        if not hidden or image is None:
-            return axes, 0
-        index = np.asarray(image.world_to_data(dims.point), float)[-view.ndim :]
-        canonical = layout.canonical_index(index)
-        matrix = np.linalg.inv(result.displacement.frame.index_in(result.volume.frame))
-        field = matrix[: view.ndim, : view.ndim] @ canonical + matrix[: view.ndim, 3]
-        shape = np.array(result.displacement.frame.shape)
-        turned = (shape - 1 - field if layout.flipped else field)[::-1]
-        return axes, round(float(turned[hidden[0]]))
-
-    def _field_arguments(self) -> dict[str, Any]:
-        result, layout = self._result, self._workspace.layout
-        assert result is not None
-        assert layout is not None
-        return layout.frame_arguments(result.displacement.frame, result.volume)
-
-    def _box_arguments(self, box: Box) -> dict[str, Any]:
-        result, layout = self._result, self._workspace.layout
-        assert result is not None
-        assert layout is not None
-        return layout.frame_arguments(result.displacement.frame.crop(box), result.volume)
-
-    @staticmethod
-    def _named(kind: str) -> dict[str, Any]:
-        return {"name": KINDS[kind], "metadata": derived()}
+        first = dims.ndim - layout.ndim
+        axes = tuple(int(axis) - first for axis in dims.displayed if axis >= first)
+        hidden = [axis for axis in range(layout.ndim) if axis not in axes]
+        if layout.ndim == 2 or image is None:
+            return Cut(axes, 0)
+        index = np.asarray(image.world_to_data(dims.point), float)[-layout.ndim :]
+        matrix = np.linalg.inv(frame.index_in(scene.field.result.volume.frame))
+        field = matrix[: layout.ndim, : layout.ndim] @ layout.canonical_index(index) + matrix[: layout.ndim, 3]
+        turned = (np.array(frame.shape) - 1 - field if layout.flipped else field)[::-1]
+        return Cut(axes, round(float(turned[hidden[0] if hidden else 0])))
 
     def _add(self, kind: str, make: Callable[[], Layer]) -> None:
-        selection = self._workspace.viewer.layers.selection
-        chosen = list(selection)
+        # What a person had selected stays so: a brush or a rectangle in use is not taken away.
+        layers = self._workspace.viewer.layers
+        chosen = list(layers.selection)
         self._layers[kind] = weakref.ref(make())
         if chosen:
-            self._workspace.viewer.layers.selection = [
-                layer for layer in chosen if layer in self._workspace.viewer.layers
-            ]
+            layers.selection = [layer for layer in chosen if layer in layers]
 
     def _remove(self, kind: str) -> None:
         layer = self.layer(kind)
@@ -279,12 +300,5 @@ class DeformationLayers(QObject):
             self._workspace.viewer.layers.remove(layer)
 
 
-def jacobian_reach(result: Segmentation) -> float:
-    """How far from 1 the scale of determinants reaches on either side: as far as 99 % of the voxels, but not below 0.
-
-    What folds is at the scale's end in any case, and what nearly folds is told from what is only squeezed.
-    """
-    values = result.jacobian.at_voxels
-    # A sample: a region of 128x128x96 has 1.6 million voxels, and the scale does not need all of them.
-    sample = values.reshape(-1)[:: max(values.size // 200_000, 1)]
-    return float(np.clip(np.quantile(np.abs(sample - 1.0), 0.99), 0.25, 1.0))
+def _named(kind: str) -> dict[str, Any]:
+    return {"name": KINDS[kind], "metadata": derived()}

@@ -13,6 +13,7 @@ from napari_toposeg.inference.refine import refine, refine_network
 from napari_toposeg.inference.refine_settings import RefineSettings
 from napari_toposeg.inference.refine_target import check_target, parse_betti, target_words
 from napari_toposeg.inference.refined import Refined
+from napari_toposeg.inference.result_field import ResultField, TemplateLevel, WorstCell
 from napari_toposeg.inference.saving import save
 from napari_toposeg.inference.segment import segment
 from napari_toposeg.inference.segmentation import Outcome, PixelwiseSegmentation, Segmentation
@@ -41,11 +42,14 @@ __all__ = [
     "RefineSettings",
     "Refined",
     "Resolved",
+    "ResultField",
     "Segmentation",
     "Settings",
     "Site",
+    "TemplateLevel",
     "TrainedNetwork",
     "Window",
+    "WorstCell",
     "available_devices",
     "certify_mask",
     "check_target",

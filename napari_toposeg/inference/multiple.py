@@ -174,10 +174,11 @@ def _deformed(
     predicted = predict(volume, shown, trained, device)
     watch.lap("predict")
     objects = []
-    for prior, fitted, field in zip(priors, predicted.fitted, predicted.fields, strict=True):
+    for prior, fitted, field, way in zip(priors, predicted.fitted, predicted.fields, predicted.ways, strict=True):
         begin = fitted.placement
         found = finished(volume, prior, begin, fitted, field, predicted.region, settings.certify, watch)
-        objects.append(segmentation_of(volume, prior, found, settings, device, (trained.facts(),), {}))
+        made = segmentation_of(volume, prior, found, settings, device, (trained.facts(),), {})
+        objects.append(replace(made, way=way))
     sides = zip(*[one.box for one in objects], strict=True)
     box = tuple((min(low for low, _ in side), max(high for _, high in side)) for side in sides)
     grid = volume.frame.crop(box)

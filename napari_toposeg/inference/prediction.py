@@ -29,6 +29,7 @@ from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
 from napari_toposeg.inference.warping import warped_distance
+from napari_toposeg.inference.waypoints import Waypoint, levels_of, waypoint
 from napari_toposeg.inference.window import shown_image, shown_template, span_of, window_frame, window_placement
 from napari_toposeg.priors import Prior
 from napari_toposeg.steps import Finish, Step, Steps, announced
@@ -50,12 +51,15 @@ class Predicted:
         One by template, on the window's grid; the identity on its border.
     fields : tuple of Displacement
         The same on the image's own voxels; the identity beyond the window.
+    ways : tuple of tuple of Waypoint
+        By template: as it is shown, and what the network's levels make of it one after the other.
     region : Box
         The image's voxels that the window touches.
     """
 
     fitted: tuple[Fitted, ...]
     fields: tuple[Displacement, ...]
+    ways: tuple[tuple[Waypoint, ...], ...]
     region: Box
 
 
@@ -137,13 +141,14 @@ def segment_by_network(
     predicted = predict(volume, shown, trained, device)
     logits = None if hybrid is None else pixelwise_logits(volume, site, hybrid, device)
     watch.lap("predict")
-    (fitted,), (field,) = predicted.fitted, predicted.fields
+    (fitted,), (field,), (way,) = predicted.fitted, predicted.fields, predicted.ways
     preview = _preview(volume, prior, site, fitted) if previews else None
     watch.lap("preview")
     yield from announced(Step("predict", 2, total, preview=preview))
     losses: Mapping[str, float] = {}
     iterations = 0
     if after:
+        way = (*way, waypoint("by the network", fitted))
         steps = after_it(
             volume,
             prior,
@@ -162,13 +167,13 @@ def segment_by_network(
             except Finish:
                 break
         fitted = replace(fitted, displacement=fitted.displacement.cpu())
-        field = _on_voxels(volume, fitted)
+        field = field_on_voxels(volume, fitted)
         watch.lap("refine")
     yield from announced(Step("unfold", total - 1, total, losses))
     begin = site.placement_of(prior, fitted.placement)
     found = finished(volume, prior, begin, fitted, field, predicted.region, settings.certify, watch)
     result = segmentation_of(volume, prior, found, settings, device, (trained.facts(),), watch.total())
-    result = replace(result, iterations=iterations, losses=losses)
+    result = replace(result, iterations=iterations, losses=losses, way=way)
     if hybrid is not None and logits is not None:
         result = _hybrid(result, *logits, hybrid)
         watch.lap("hybrid")
@@ -285,22 +290,26 @@ def predict(volume: Volume, shown: Shown, trained: TrainedNetwork, device: torch
     """Ask a deformation network, and bring its answer to the image's own voxels."""
     answer = trained.deformed(shown.image, shown.templates, device)
     fitted = [
-        replace(placed, displacement=_held(answer.of_object(number).float().cpu()))
+        replace(placed, displacement=held_on_border(answer.of_object(number).float().cpu()))
         for number, placed in enumerate(shown.placed)
     ]
-    return Predicted(tuple(fitted), tuple(_on_voxels(volume, one) for one in fitted), shown.region)
+    fields = tuple(field_on_voxels(volume, one) for one in fitted)
+    ways = tuple(levels_of(answer, number, placed, held_on_border) for number, placed in enumerate(shown.placed))
+    return Predicted(tuple(fitted), fields, ways, shown.region)
 
 
-def _on_voxels(volume: Volume, fitted: Fitted) -> Displacement:
+def field_on_voxels(volume: Volume, fitted: Fitted) -> Displacement:
     """A deformation of a window, on the image's own voxels; the identity beyond it."""
     kept = field_grid(volume.frame.crop(_lattice_box(fitted.frame, volume.frame)))
     return Displacement(fitted.displacement[0].numpy(), fitted.frame).resampled(kept)
 
 
-def _held(displacement: Tensor) -> Tensor:
+def held_on_border(displacement: Tensor) -> Tensor:
     """A displacement (1, ndim, *grid) that is the identity on the border of its grid."""
     border = max(
-        float(displacement.select(axis, end).abs().max()) for axis in range(2, displacement.ndim) for end in (0, -1)
+        float(displacement.detach().select(axis, end).abs().max())
+        for axis in range(2, displacement.ndim)
+        for end in (0, -1)
     )
     # What is made in inference mode may not be changed or learned from: a product and a copy may.
     if border <= _STILL:

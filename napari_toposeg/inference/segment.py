@@ -24,6 +24,7 @@ from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.warping import warped_distance
+from napari_toposeg.inference.waypoints import Trail
 from napari_toposeg.priors import Placement, Prior, template_mask
 from napari_toposeg.steps import Finish, Step, Steps
 from napari_toposeg.volume import Volume, check_finite
@@ -99,11 +100,14 @@ def segment(
     fitted: Fitted | None = None
     losses: Mapping[str, float] = {}
     iterations = 0
+    trail = Trail(placement)
     cost, shown = 0.0, perf_counter()
     # To a fit, a box as large as the image says nothing.
     within = None if site.within == volume.frame.box else site.within
     for inner in _deformed(volume, prior, placement, field, settings, device, within, told):
         fitted, losses, iterations = inner.result, inner.losses, iterations + 1
+        if fitted is not None:
+            trail.follow(inner.stage, fitted)
         watch.lap(inner.stage)
         preview = None
         due = iterations % PREVIEW_EVERY == 0 and perf_counter() - shown >= _PREVIEW_REST * cost
@@ -138,6 +142,7 @@ def segment(
         unfolded=found.unfolded,
         iterations=iterations,
         losses=losses,
+        way=trail.way,
     )
     if prompts:
         result = honoured(result, told, region)

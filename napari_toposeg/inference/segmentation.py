@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded, jacobian_map
+from napari_toposeg.deformation import Displacement, JacobianMap, Unfolded, on_lattice
 from napari_toposeg.frame import Box, box_slices
 from napari_toposeg.inference.prompts import PromptOutcome
 from napari_toposeg.inference.settings import Settings
+from napari_toposeg.inference.waypoints import Waypoint
 from napari_toposeg.priors import Placement, Prior
 from napari_toposeg.topology import Certificate
 from napari_toposeg.volume import Volume
@@ -44,6 +45,10 @@ class Outcome:
         The trained networks that were asked, as `TrainedNetwork.facts` tells of them; empty where none was.
     why : str
         Why it was segmented in this way and no other; empty where nobody said.
+    iterations : int
+        How many were done; fewer than asked for where the run was finished early, and 0 where nothing was minimised.
+    tuned : tuple of mapping
+        What was tuned on this volume afterwards, one record each time; empty where nothing was.
     """
 
     volume: Volume
@@ -56,6 +61,8 @@ class Outcome:
     seconds: Mapping[str, float]
     networks: tuple[Mapping[str, Any], ...] = ()
     why: str = ""
+    iterations: int = 0
+    tuned: tuple[Mapping[str, Any], ...] = ()
 
     def full_mask(self) -> NDArray[np.bool_]:
         """(*volume.shape) bool: the mask on the whole volume's canonical grid."""
@@ -81,6 +88,7 @@ class Outcome:
             "moves": self.settings.moves if fitted else None,
             "certify": self.settings.certify,
             "networks": [dict(network) for network in self.networks],
+            "tuned": [dict(record) for record in self.tuned],
             "mask_voxels": int(self.mask.sum()),
             "input": {
                 "path": self.volume.path,
@@ -107,8 +115,6 @@ class Segmentation(Outcome):
         Its Jacobian determinant, on the same grid.
     unfolded : Unfolded or None
         What the unfolding did; None where nothing folded, or folds were to be left.
-    iterations : int
-        How many were done; fewer than asked for where the run was finished early, and 0 where nothing was fitted.
     losses : mapping of str to float
         Terms of the objective at the end.
     hybrid_voxels : int or None
@@ -118,17 +124,19 @@ class Segmentation(Outcome):
         What became of each prompt, in the order in which they were given.
     prompted_voxels : int
         Voxels that were flipped, after the deformation and the hybrid's logits, so that prompts are satisfied.
+    way : tuple of Waypoint
+        What the deformation was after each earlier stage or level, first to last; small. Empty where nobody kept it.
     """
 
     placement: Placement
     displacement: Displacement
     jacobian: JacobianMap
     unfolded: Unfolded | None
-    iterations: int
     losses: Mapping[str, float]
     hybrid_voxels: int | None = None
     prompts: tuple[PromptOutcome, ...] = ()
     prompted_voxels: int = 0
+    way: tuple[Waypoint, ...] = ()
 
     @property
     def unsatisfied(self) -> tuple[PromptOutcome, ...]:
@@ -146,11 +154,8 @@ class Segmentation(Outcome):
         determinant : (*displacement.frame.shape) float32
             At each voxel the least Jacobian determinant there, counted on that lattice.
         """
-        frame = self.displacement.frame
-        if np.allclose(frame.index_in(self.volume.frame)[:3, :3], np.eye(3), atol=1e-3):
-            return self.displacement, self.jacobian.at_voxels
-        displacement = self.displacement.resampled(self.volume.frame)
-        return displacement, jacobian_map(displacement.values).at_voxels
+        displacement, jacobian = on_lattice(self.displacement, self.jacobian, self.volume.frame)
+        return displacement, jacobian.at_voxels
 
     def template_distance(self) -> NDArray[np.float32]:
         """(*box) float32: signed distance to the deformed template's surface, in mm, positive inside.
@@ -183,7 +188,7 @@ class Segmentation(Outcome):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PixelwiseSegmentation(Outcome):
-    """A volume segmented voxel by voxel: there is no deformation, and nothing is said of folds.
+    """A volume segmented voxel by voxel, by a network or from a map: nothing deforms, and nothing is said of folds.
 
     Attributes
     ----------
@@ -195,4 +200,5 @@ class PixelwiseSegmentation(Outcome):
 
     def report(self) -> dict[str, Any]:
         """What happened, ready for JSON (without the input's hash, which needs the file)."""
-        return {**super().report(), "iterations": 0, "losses": {}, "start": self.start}
+        facts = {**super().report(), "iterations": self.iterations, "losses": {}, "start": self.start}
+        return facts if self.networks else {**facts, "method": "map", "objective": None, "moves": None}

@@ -34,6 +34,7 @@ def test_a_folded_field_ends_without_a_fold_and_with_its_border_in_place(grid, s
     assert result.repaired_cells == folding
     moved = (result.values != before).any(axis=0)
     assert result.moved_voxels == moved.sum()
+    assert np.array_equal(result.before(), before)
     assert not moved[border_of(grid)].any()
     # Relaxation was enough, and what does not fold is left alone.
     assert result.scale == 1.0

@@ -25,7 +25,7 @@ def view_of(volume: Volume, displacement: Displacement) -> FieldView:
 def test_a_field_that_reaches_beyond_the_image_is_drawn_within_it_only(volume) -> None:
     frame = volume.frame.crop(((-3, 10), (4, 30), (2, 9)))
     displacement = Displacement(np.ones((3, *frame.shape), np.float32), frame)
-    assert inside_image(displacement, volume) == ((3, 13), (0, 20), (0, 7))
+    assert inside_image(displacement.frame, volume) == ((3, 13), (0, 20), (0, 7))
     view = view_of(volume, displacement)
     arrows = view.arrows(1, 1.0, axes=[1, 2], at=3)
     assert len(arrows) == 20 * 10
