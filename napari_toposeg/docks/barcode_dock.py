@@ -29,6 +29,7 @@ from napari_toposeg.docks.barcode_words import bar_words, legend, level_words
 from napari_toposeg.docks.display import voxels_of_layer
 from napari_toposeg.docks.dock import Dock, caption, quiet
 from napari_toposeg.docks.progress_line import ProgressLine
+from napari_toposeg.inference import Segmentation
 from napari_toposeg.session.barcode import SelectedBar
 from napari_toposeg.steps import Step
 from napari_toposeg.topology import Barcode
@@ -178,7 +179,8 @@ class BarcodeDock(Dock):
         self.source.clear()
         if session.result is not None:
             for key, text in _RESULT.items():
-                self.source.addItem(text, ("result", key))
+                if key != "template" or isinstance(session.result, Segmentation):
+                    self.source.addItem(text, ("result", key))
         for layer in self.workspace.images():
             self.source.addItem(f"Image: {layer.name}", ("image", layer.name))
         for layer in self.workspace.masks():
