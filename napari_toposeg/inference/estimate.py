@@ -26,7 +26,7 @@ class Estimate:
     spacing : tuple of float
         Of that grid, in mm.
     seconds : float or None
-        On a core of its own, once compiled; None on a device on which nothing was measured.
+        On a core that nothing else uses, once compiled; None on a device on which nothing was measured.
     memory : int
         Bytes above what the program holds already.
     """
@@ -53,13 +53,14 @@ class _Cost:
         )
 
 
-# Processor seconds and peak memory above what was held before, PyTorch 2.13 with one thread on a core with AVX-512: an
-# mltpsn of 8 features on phantoms of seed 3, in 96x96x64 voxels through windows of 48 (.19 s and 45 MB to the preview,
-# .20 s after it) and 64 (.33 s, 63 MB, .24 s). A core that others use takes longer in proportion.
-_NETWORK = _Cost(0.0, 0.95, 30.0, 120.0)
-_FINISHING = _Cost(0.02, 0.6, 20.0, 60.0)
-# A whole fit of 160 iterations takes about 4 s where its finest grid has 40x40x40 voxels.
-_ITERATION = _Cost(0.004, 0.33, 30.0, 500.0)
+# Processor seconds and peak memory above what was held before, PyTorch 2.13 with one thread on a core with AVX-512, on
+# phantoms of seed 3. An mltpsn of 8 features in 96x96x64 voxels, up to its preview and after it: through a window of 48
+# .19 and .20 s, 45 MB; of 64 .33 and .24 s, 63 MB; of 48 with 16 features .31 and .37 s, 63 MB. Of 96 in 256x256 pixels
+# .03 and .02 s, 17 MB. Forty iterations of the fit: .98 s, and .93 s after them, 221 MB, in a region of 1.1 million
+# voxels; .58 s and 10 MB in one of 26,815 pixels, .43 s and 2 MB in one of 4,970.
+_NETWORK = _Cost(0.0, 0.95, 15.0, 170.0)
+_FINISHING = _Cost(0.02, 0.6, 0.0, 120.0)
+_ITERATION = _Cost(0.009, 0.24, 5.0, 200.0)
 
 _FEATURES = 8
 """Of the network that was measured: more take in proportion."""

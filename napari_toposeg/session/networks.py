@@ -72,7 +72,7 @@ class Networks:
         prior: Prior | None, volume: Volume | None, site: Site | None, asked: str | None
     ) -> tuple[NetworkChoice, ...]:
         """What can be asked: what is best, all weights that fit the prior, and the fit. See `Session.networks`."""
-        fit = NetworkChoice(NONE, None, "", "It is fitted to this image: nothing has to be trained.")
+        fit = NetworkChoice(NONE, None, "", "Needs no training.")
         if prior is None:
             return (NetworkChoice(None, None, "", "No prior is chosen."), fit)
         if volume is not None and site is not None:
