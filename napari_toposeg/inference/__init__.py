@@ -27,6 +27,8 @@ from napari_toposeg.inference.site import (
     site_on_mask,
 )
 from napari_toposeg.inference.trained import TrainedNetwork, trained_network
+from napari_toposeg.inference.tuning import tune_map, tune_network, tune_velocity
+from napari_toposeg.inference.tuning_settings import TuningLoss, TuningMoves, TuningSettings
 from napari_toposeg.inference.warm_up import warm_up
 from napari_toposeg.inference.window import Window
 
@@ -48,6 +50,9 @@ __all__ = [
     "Site",
     "TemplateLevel",
     "TrainedNetwork",
+    "TuningLoss",
+    "TuningMoves",
+    "TuningSettings",
     "Window",
     "WorstCell",
     "available_devices",
@@ -74,5 +79,8 @@ __all__ = [
     "site_on_mask",
     "target_words",
     "trained_network",
+    "tune_map",
+    "tune_network",
+    "tune_velocity",
     "warm_up",
 ]

@@ -14,7 +14,7 @@ from psygnal import Signal, SignalGroup
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box
-from napari_toposeg.inference import Segmentation
+from napari_toposeg.inference import Outcome
 from napari_toposeg.session.barcode_map import BarcodeMap, map_of_mask, map_of_template, map_of_values
 from napari_toposeg.session.barcode_saving import save_barcode
 from napari_toposeg.session.side_job import SideJob
@@ -26,7 +26,7 @@ from napari_toposeg.volume import Volume
 if TYPE_CHECKING:
     from napari_toposeg.session.session import Session
 
-_Found: TypeAlias = tuple[Barcode, BarcodeMap, Segmentation | None]
+_Found: TypeAlias = tuple[Barcode, BarcodeMap, Outcome | None]
 """A barcode, its map, and the result that the map was made from, if one was."""
 
 
@@ -83,7 +83,7 @@ class SessionBarcode:
         self._barcode: Barcode | None = None
         self._wanted: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._right: NDArray[np.float64] = np.zeros((0, 2))
-        self._result: Segmentation | None = None
+        self._result: Outcome | None = None
         self._threshold = 0.5
         self._selected: SelectedBar | None = None
         # Barcode and map are put away in the compute thread, and belong together.
@@ -329,12 +329,12 @@ class SessionBarcode:
             raise ToposegError("No image is open.", todo="Open one first.")
         return self._session.volume
 
-    def _newest_result(self) -> Segmentation:
+    def _newest_result(self) -> Outcome:
         if self._session.result is None:
             raise ToposegError("There is no segmentation.", todo="Press Run first, or choose another map.")
         return self._session.result
 
-    def _find(self, make: Callable[[], BarcodeMap], result: Segmentation | None) -> None:
+    def _find(self, make: Callable[[], BarcodeMap], result: Outcome | None) -> None:
         def steps() -> Steps[_Found]:
             map_ = make()
             for step in barcode_steps(map_.levels):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, box_of, box_slices, clip_box, grow_box
-from napari_toposeg.inference import Segmentation
+from napari_toposeg.inference import Outcome, Segmentation
 from napari_toposeg.topology import signed_distance
 from napari_toposeg.topology.persistence import Scale
 from napari_toposeg.volume import Volume
@@ -98,14 +98,20 @@ def map_of_mask(volume: Volume, mask: NDArray[Any], box: Box | None, *, distance
     return BarcodeMap(name, volume, box, scale.levels(values), scale, scale.level(0.0))
 
 
-def map_of_template(result: Segmentation, name: str) -> BarcodeMap:
+def map_of_template(result: Outcome, name: str) -> BarcodeMap:
     """The signed distance of a result's warped template; no voxel was repaired in it.
 
     Raises
     ------
     ToposegError
-        If the result's box is too large.
+        If the result's box is too large, or nothing deforms in it.
     """
+    if not isinstance(result, Segmentation):
+        raise ToposegError(
+            "This result has no warped template.",
+            why="It was segmented voxel by voxel, and nothing deforms.",
+            todo="Choose its mask.",
+        )
     box = check_box(result.volume, result.box)
     values = result.template_distance()
     scale = Scale.of(values, "distance, mm")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.steps import Step, Steps
+from napari_toposeg.steps import Finish, Step, Steps
 
 Result = TypeVar("Result")
 
@@ -55,6 +55,10 @@ class SideJob(Generic[Result]):
         self._tell = tell
         self._on_failed = on_failed
         self._newest = 0
+        self._finishing = False
+        self._paused = False
+        # What goes on when the pause is over.
+        self._held: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
@@ -64,12 +68,18 @@ class SideJob(Generic[Result]):
         """Whether a job is under way."""
         return not self._idle.is_set()
 
+    @property
+    def paused(self) -> bool:
+        """Whether the job that is under way makes no steps for now."""
+        return self._paused
+
     def start(self, make: Callable[[], Steps[Result]]) -> None:
         """Drop the job that is under way and do this one; `make` is called in the compute thread."""
         with self._lock:
             self._newest += 1
             number = self._newest
             self._idle.clear()
+            self._forget_requests()
         self._on_running(True)
         self._go_on(number, make, None)
 
@@ -79,8 +89,28 @@ class SideJob(Generic[Result]):
             self._newest += 1
             was = self.running
             self._idle.set()
+            self._forget_requests()
         if was:
             self._on_running(False)
+
+    def finish(self) -> None:
+        """Ask the job that is under way for the best that it has; it arrives as its result. A pause is over."""
+        with self._lock:
+            self._finishing = self.running
+        self.resume()
+
+    def pause(self) -> None:
+        """Make no further step from now on; one that is being made is still told."""
+        with self._lock:
+            self._paused = self.running
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        with self._lock:
+            self._paused = False
+            held, self._held = self._held, None
+        if held is not None:
+            held()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no job is under way (not in a window's thread); whether that came in time."""
@@ -88,11 +118,17 @@ class SideJob(Generic[Result]):
 
     def _go_on(self, number: int, make: Callable[[], Steps[Result]], begun: Steps[Result] | None) -> None:
         def work() -> None:
-            if number != self._newest:
-                return
+            with self._lock:
+                if number != self._newest:
+                    return
+                if self._paused:
+                    self._held = lambda: self._go_on(number, make, begun)
+                    return
+                finishing = self._finishing and begun is not None
+                self._finishing = self._finishing and begun is None
             try:
                 steps = begun or make()
-                step = next(steps)
+                step = steps.throw(Finish()) if finishing else next(steps)
             except Exception as error:  # noqa: BLE001 - whatever went wrong is told to whoever listens, not swallowed
                 self._end(number, error)
                 return
@@ -113,6 +149,7 @@ class SideJob(Generic[Result]):
             if not isinstance(outcome, Exception):
                 self._keep(outcome)
             self._idle.set()
+            self._forget_requests()
         if isinstance(outcome, ToposegError):
             self._on_failed(str(outcome))
         elif isinstance(outcome, Exception):
@@ -123,6 +160,9 @@ class SideJob(Generic[Result]):
         else:
             self._tell()
         self._on_running(False)
+
+    def _forget_requests(self) -> None:
+        self._finishing, self._paused, self._held = False, False, None
 
 
 def _nothing(_: Any) -> None:
