@@ -48,7 +48,7 @@ class Pull:
     prompts : int
         How many balls.
     wrong : bool
-        Whether the last of the prompts lies on the wrong side of the boundary.
+        Whether any of the prompts lies on the wrong side of the boundary.
     influence : (1, 1, *grid) tensor
         From 0 to 1: how freely the prompts may move the deformation there. A Gaussian round each.
     """
@@ -104,7 +104,7 @@ def make_pull(
     to_frame = volume_frame.index_in(frame)
     ball = _ball(ndim)
     positions, signs, scales = [], [], []
-    wrong = 0.0
+    farthest = 0.0
     influence = torch.zeros(frame.shape, device=device)
     grid = frame.coordinates(device=device)
     spacing = torch.from_numpy(frame.spacing).to(grid).reshape(ndim, *[1] * ndim)
@@ -113,6 +113,7 @@ def make_pull(
         nearest = tuple(np.clip(np.round(centre).astype(int), 0, np.array(frame.shape) - 1))
         sign = 1.0 if prompt.include else -1.0
         wrong = max(-sign * float(boundary[nearest]), 0.0)
+        farthest = max(farthest, wrong)
         radius = float(np.clip(REACH * wrong, LEAST_RADIUS * voxel, max(widest, LEAST_RADIUS * voxel)))
         positions.append(centre + radius * ball / frame.spacing)
         signs.append(np.full(len(ball), sign))
@@ -126,7 +127,7 @@ def make_pull(
         torch.from_numpy(np.concatenate(signs)).float().to(device),
         torch.from_numpy(np.concatenate(scales)).float().to(device),
         len(prompts),
-        wrong > 0,
+        farthest > 0,
         influence[None, None],
     )
 
