@@ -48,7 +48,7 @@ def default_method(prior: Prior, site: Site, volume: Volume) -> Method:
         return Method(None, "The template was bent along a stroke, and no shipped network was trained with such.")
     known = default_weights(prior)
     if known is None or known.card is None:
-        return Method(None, f"No shipped network was trained to deform the prior {prior.name!r}.")
+        return Method(None, f"No shipped network was trained with the prior {prior.name!r}.")
     window = known.card.window
     if window.around == "box" and site.within is None:
         return Method(None, f"The shipped network {known.name!r} looks around a box, and none is given.")
@@ -60,4 +60,4 @@ def default_method(prior: Prior, site: Site, volume: Volume) -> Method:
             return Method(
                 None, f"The shipped network {known.name!r} knows a {prior.name} about {window.axis}, not as it stands."
             )
-    return Method(known, f"The shipped network {known.name!r} was trained to deform the prior {prior.name!r}.")
+    return Method(known, f"The shipped network {known.name!r} was trained with the prior {prior.name!r}.")

@@ -22,7 +22,7 @@ def test_a_region_and_a_prior_are_enough(toposeg: Callable, ring, words, ship, t
     facts = json.loads(outcome.out)
     assert outcome.code == 0
     assert facts["method"] == "network"
-    assert "'synthetic-annulus' was trained to deform the prior 'annulus'" in facts["why"]
+    assert "'synthetic-annulus' was trained with the prior 'annulus'" in facts["why"]
     assert [network["sha256"] for network in facts["networks"]] == [kept.card.sha256]
     assert facts["objective"] is None
     notes = [line for line in outcome.err.splitlines() if "shipped network" in line]
@@ -77,7 +77,7 @@ def test_a_prior_that_no_network_knows_is_fitted_and_the_report_says_so(
     monkeypatch.setattr(inference, "Settings", lambda **told: quicker(**{"iterations": 10, **told}))
     facts = json.loads(toposeg(*words, "--roi-from", ring.label).out)
     assert (facts["method"], facts["networks"]) == ("fit", [])
-    assert facts["why"] == "No shipped network was trained to deform the prior 'annulus'."
+    assert facts["why"] == "No shipped network was trained with the prior 'annulus'."
 
 
 def test_own_weights_of_a_network_are_not_passed_over_for_shipped_ones(

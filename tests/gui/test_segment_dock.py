@@ -28,7 +28,7 @@ def test_the_shipped_network_is_offered_asked_and_seen_before_it_is_certified(
     assert labels(method.network) == [
         "Automatic: synthetic-ball", "mine", "synthetic-ball", "Fit this image (Chan-Vese)", "Weights file…",
     ]  # fmt: skip
-    assert "trained to deform the prior 'ball'" in method.why.text()
+    assert "trained with the prior 'ball'" in method.why.text()
     # What belongs to the fit alone is not there.
     assert method.refine.isVisible()
     assert not any(widget.isVisible() for widget in (method.moves, method.iterations, method.objective))
@@ -71,7 +71,7 @@ def test_where_a_network_cannot_be_asked_the_dock_says_that_it_will_fit_and_why(
     assert labels(method.network)[0] == "Automatic: fit this image"
     assert method.iterations.isVisible()
     window.prior.gallery.button("torus").click()
-    window.until(lambda: "No shipped network was trained to deform the prior 'torus'" in method.why.text())
+    window.until(lambda: "No shipped network was trained with the prior 'torus'" in method.why.text())
 
 
 def test_a_file_of_weights_is_asked_and_one_that_does_not_fit_says_so_at_once(
