@@ -75,7 +75,9 @@ class TuningCurves(pg.PlotWidget):  # type: ignore[misc]
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the window into another theme."""
         super().changeEvent(event)
-        if event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+        # A style may come while pyqtgraph still builds the widget, and has no axes yet.
+        built = hasattr(self, "_items")
+        if built and event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
             self._take_on_the_theme()
 
     def _take_on_the_theme(self) -> None:
