@@ -29,7 +29,7 @@ def segment(
     place_from: Annotated[str | None, arg(metavar="MASK[:LABEL]", help_behavior_hint="")] = None,
     points: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
     stroke: Annotated[str | None, arg(metavar="I,J[,K];...", help_behavior_hint="")] = None,
-    radius: Annotated[float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the stroke)")] = None,
+    radius: Annotated[float | None, arg(metavar="MM", help_behavior_hint="(default: an eighth of the stroke)")] = None,
     margin: Annotated[
         float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the region's side)")
     ] = None,
@@ -218,7 +218,7 @@ def segment_by_trained(
     if len(found.priors) > 1:
         return run(segment_objects(volume, found.priors, site, found.trained, settings), quiet=quiet)
     (prior,) = found.priors
-    if not found.trained.deforms:
+    if not found.deforms_one:
         return run(segment_by_logits(volume, prior, site, found.trained, settings), quiet=quiet)
     return run(
         segment_by_network(volume, prior, site, found.trained, settings, prompts, hybrid=found.hybrid, previews=False),

@@ -13,10 +13,13 @@ from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Frame, box_of, box_slices, grow_box
 from napari_toposeg.priors.placement import check_dimension, placement_from, template_mask
 from napari_toposeg.priors.prior import Placement, Prior
-from napari_toposeg.priors.prompted_placement import THICKNESS_SHARE
 from napari_toposeg.priors.stroke import Curve, carried_axes, read_stroke, resampled, smoothed
 from napari_toposeg.priors.template import sampled_distance, signed_distance_of
 from napari_toposeg.topology import betti_numbers, signed_distance
+
+WIDTH_SHARE = 0.25
+"""Width of a bent template over the length of its stroke where nobody says. Of 20 hippocampi, strokes along their middle:
+the ball that is bent along it and has the organ's volume has a radius of 0.118 of its length in the median."""
 
 # The bent template's own grid: so many voxels along its longest side, more where it is thin, and no more than that.
 _LONGEST, _ACROSS, _MOST_VOXELS = 80, 6.0, 3e6
@@ -55,8 +58,8 @@ def along_stroke(prior: Prior, frame: Frame, stroke: ArrayLike, radius: float | 
     stroke : (n, ndim) array
         Places in voxels along the organ's middle, from one end to the other.
     radius : float, optional
-        How far the template reaches to the sides, in mm. Default: a sixth of the stroke's length, so that a straight
-        stroke gives what `place_at_points` makes of its two ends; a mask of one's own keeps its proportions.
+        How far the template reaches to the sides, in mm. Default: an eighth of the stroke's length; a mask of one's own
+        keeps its proportions.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def _length_over_width(prior: Prior, axis: int) -> float:
 
 def _default_share(prior: Prior, axis: int) -> float:
     own = _length_over_width(prior, axis)
-    return THICKNESS_SHARE if own == 1.0 else 1.0 / own
+    return WIDTH_SHARE if own == 1.0 else 1.0 / own
 
 
 def _radii(curve: Curve, limits: NDArray[np.float64]) -> NDArray[np.float64]:

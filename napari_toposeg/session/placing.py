@@ -87,7 +87,7 @@ class Placing(ABC):
         stroke : (n, ndim) array
             Canonical voxels, not necessarily whole.
         radius : float, optional
-            How far the template reaches to the sides, in mm. Default: a sixth of the stroke's length.
+            How far the template reaches to the sides, in mm. Default: an eighth of the stroke's length.
         margin : float, optional
             As in `place_in_box`.
 

@@ -24,8 +24,8 @@ from napari_toposeg.priors.stroke import read_stroke, smoothed
 # What fails here fails slowly.
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 
-SPACING = np.array([1.0, 0.8, 1.6])
-FRAME = Frame(np.diag([*SPACING, 1.0]), (80, 90, 50))
+SPACING = np.array([1.5, 1.2, 2.0])
+FRAME = Frame(np.diag([*SPACING, 1.0]), (54, 60, 40))
 FLAT = Frame(np.diag([1.0, 0.8, 1.0, 1.0]), (80, 90))
 
 
@@ -61,8 +61,8 @@ def test_every_prior_keeps_its_topology_along_an_arc(prior, gudhi_betti) -> None
 
 
 @pytest.mark.parametrize("name", ["disk", "annulus", "ball", "tube", "torus"])
-@given(seed=st.integers(0, 10_000), radius=st.one_of(st.none(), st.floats(5.0, 8.0)))
-@settings(max_examples=8, deadline=None, phases=NO_SHRINKING)
+@given(seed=st.integers(0, 10_000), radius=st.one_of(st.none(), st.floats(6.5, 9.0)))
+@settings(max_examples=4, deadline=None, phases=NO_SHRINKING)
 def test_a_prior_keeps_its_topology_along_any_line_that_does_not_cross_itself(name, seed, radius, gudhi_betti) -> None:
     prior = find_prior(name)
     frame = FRAME if prior.ndim == 3 else FLAT
@@ -72,7 +72,7 @@ def test_a_prior_keeps_its_topology_along_any_line_that_does_not_cross_itself(na
     bent, placement = along_stroke(prior, frame, stroke, radius)
     assert bent.betti == prior.betti
     # Its grid may end before the template does.
-    beyond = frame.crop(tuple((-20, size + 20) for size in frame.shape))
+    beyond = frame.crop(tuple((-8, size + 8) for size in frame.shape))
     assert gudhi_betti(template_mask(bent, placement, beyond)) == prior.betti
 
 
@@ -91,31 +91,32 @@ def test_a_tube_follows_its_line_and_is_open_along_it() -> None:
 def test_a_ball_along_a_line_is_a_sausage_that_tapers() -> None:
     stroke = np.stack([np.linspace(10.0, 70.0, 9), np.full(9, 36.0), np.full(9, 40.0)], axis=1)
     mask = placed("ball", stroke, 10.0)
-    sections = mask.sum(axis=(1, 2))[10:70]
-    assert (np.diff(sections[:28]) >= 0).all()
-    assert (np.diff(sections[32:]) <= 0).all()
-    assert sections[30] * 0.8 * 1.6 == pytest.approx(np.pi * 100.0, rel=0.1)
+    sections = mask.sum(axis=(1, 2)) * 1.2 * 2.0
+    # At the middle of the line, half-way to its end, and near it, as on the ellipsoid.
+    for place, share in ((40.5, 0.0), (55.5, 0.5), (66.0, 26.0 / 30.0)):
+        wanted = np.pi * 100.0 * (1.0 - share**2)
+        assert sections[round(place / 1.5)] == pytest.approx(wanted, rel=0.15, abs=8.0)
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=8, deadline=None, phases=NO_SHRINKING)
+@settings(max_examples=4, deadline=None, phases=NO_SHRINKING)
 def test_a_straight_stroke_gives_what_two_points_give(seed) -> None:
     random = np.random.default_rng(seed)
     ends = 38.0 + np.outer([24.0, -24.0], _unit(random.normal(size=3)))
     ball = find_prior("ball")
     wanted = signed_distance(ball, place_at_points(ball, FRAME, ends / SPACING), FRAME).numpy() > 0
-    assert dice(placed("ball", np.linspace(*ends, 12)), wanted) > 0.96
+    assert dice(placed("ball", np.linspace(*ends, 12), 8.0), wanted) > 0.96
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=8, deadline=None, phases=NO_SHRINKING)
+@settings(max_examples=4, deadline=None, phases=NO_SHRINKING)
 def test_the_template_turns_with_its_stroke(seed) -> None:
     """In mm, on a grid of uneven voxels: its size there and its place along every axis stay those of the turned line."""
     random = np.random.default_rng(seed)
     turn, _ = np.linalg.qr(random.normal(size=(3, 3)))
     stroke = arc()
     moved = (stroke - 38.0) @ turn.T + 38.0
-    around = FRAME.crop(tuple((-30, size + 30) for size in FRAME.shape))
+    around = FRAME.crop(tuple((-12, size + 12) for size in FRAME.shape))
     found = []
     for line in (stroke, moved):
         prior, placement = along_stroke(find_prior("ball"), FRAME, line / SPACING)
@@ -152,7 +153,7 @@ def test_a_mask_of_one_s_own_is_bent_along_its_longest_side_and_not_mirrored() -
     block[:5] = True
     block[:, :8] = True
     prior = prior_from_mask(block, (1.0, 1.0, 1.0), name="block")
-    stroke = np.stack([np.full(9, 40.0), np.linspace(20.0, 50.0, 9), np.full(9, 40.0)], axis=1)
+    stroke = np.stack([np.full(9, 39.5), np.linspace(19.5, 49.5, 9), np.full(9, 39.5)], axis=1)
     bent, placement = along_stroke(prior, FRAME, stroke / SPACING)
     frame = Frame(np.diag([1.0, 1.0, 1.0, 1.0]), (80, 72, 80))
     found = signed_distance(bent, placement, frame).numpy() > 0
