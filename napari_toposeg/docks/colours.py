@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TEMPLATE = "#ffd23f"
 BOX = "#f4f6fa"
 PREVIEW = "#ff7b1c"
+BEFORE = "#3f9bff"
 MASK = "#2ec4b6"
 FOLDING = "#ff2d55"
 VECTORS = "#ffe066"

@@ -118,7 +118,7 @@ class TuningChoices(QWidget):
             "edited": ("map", "velocity", "network"),
             "deformed": ("map", "velocity", "network"),
             "pixelwise": ("map", "network"),
-            "nothing": ("network",),
+            "nothing": ("map", "network"),
         }[self._kind]  # type: ignore[return-value]  # mypy widens the literals of a dict
 
     @property

@@ -21,6 +21,9 @@ _LEAST = 1e-6
 class TuningCurves(pg.PlotWidget):  # type: ignore[misc]
     """Terms by iteration; the total in the window's own ink."""
 
+    # The theme's events come already while the widget is being made.
+    _made = False
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown: dict[str, Sequence[float]] = {}
@@ -34,6 +37,7 @@ class TuningCurves(pg.PlotWidget):  # type: ignore[misc]
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.getAxis("bottom").setLabel("iteration")
         self.getAxis("left").enableAutoSIPrefix(False)
+        self._made = True
         self._take_on_the_theme()
 
     def sizeHint(self) -> QSize:
@@ -55,6 +59,8 @@ class TuningCurves(pg.PlotWidget):  # type: ignore[misc]
     def show_terms(self, terms: Mapping[str, Sequence[float]]) -> None:
         """Draw these, or nothing."""
         self._shown = dict(terms)
+        for side in ("left", "bottom"):
+            self.showAxis(side, bool(terms))
         for name in [name for name in self._items if name not in terms]:
             self.removeItem(self._items.pop(name))
         colour_of = self.colour_of

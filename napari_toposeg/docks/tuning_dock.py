@@ -66,7 +66,7 @@ class TuningDock(Dock):
         self.accept_button = QPushButton("Accept")
         self.accept_button.setStyleSheet(_MAIN)
         self.revert_button = QPushButton("Revert")
-        # Only while this dock is in front: elsewhere the key is nobody's.
+        # Of the window, not of the canvas: a button that was just clicked has the focus.
         self.shortcut = QShortcut(QKeySequence(KEY), self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -100,7 +100,7 @@ class TuningDock(Dock):
             button.setToolTip(f"The key {KEY} goes from one to the next.")
             self.sides.addButton(button)
             row.addWidget(button, 1)
-        for side, colour in (("before", colours.MASK), ("after", colours.PREVIEW)):
+        for side, colour in (("before", colours.BEFORE), ("after", colours.PREVIEW)):
             self.side_buttons[side].setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {colour}; }}")  # type: ignore[index]  # both are sides
         self.rows.addLayout(row)
         self.rows.addWidget(self.proposed)

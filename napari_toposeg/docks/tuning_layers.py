@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 BEFORE = "Before fine-tuning"
 AFTER = "Fine-tuned"
-_WIDTH = 2
-"""Of the contours, in voxels."""
+_WIDTHS = {BEFORE: 2, AFTER: 1}
+"""Of the contours, in voxels: where the two are the same, both are seen."""
 
 Side = Literal["before", "both", "after"]
 
@@ -50,7 +50,7 @@ class TuningLayers(QObject):
 
     def show_before(self, part: NDArray[np.bool_], box: Box) -> None:
         """Draw the mask before, given on a box of the volume."""
-        self._draw(BEFORE, part, box, colours.MASK)
+        self._draw(BEFORE, part, box, colours.BEFORE)
 
     def show_after(self, part: NDArray[np.bool_], box: Box) -> None:
         """Draw the mask on its way."""
@@ -90,7 +90,7 @@ class TuningLayers(QObject):
             return
         chosen = list(viewer.layers.selection)
         layer = viewer.add_labels(values, name=name, colormap=colours.one_colour(colour), metadata=derived(), **place)
-        layer.contour = _WIDTH
+        layer.contour = _WIDTHS[name]
         layer.editable = False
         layer.visible = self._side != ("after" if name == BEFORE else "before")
         self._layers[name] = weakref.ref(layer)
