@@ -18,8 +18,8 @@ from napari_toposeg.priors.template import sampled_distance, signed_distance_of
 from napari_toposeg.topology import betti_numbers, signed_distance
 
 WIDTH_SHARE = 0.25
-"""Width of a bent template over the length of its stroke where nobody says. Of 20 hippocampi, strokes along their middle:
-the ball that is bent along it and has the organ's volume has a radius of 0.118 of its length in the median."""
+"""Width of a bent template over the length of its stroke where nobody says. Over 20 hippocampi the ball that
+is bent along the organ's middle and has its volume has a radius of 0.118 of its length in the median."""
 
 # The bent template's own grid: so many voxels along its longest side, more where it is thin, and no more than that.
 _LONGEST, _ACROSS, _MOST_VOXELS = 80, 6.0, 3e6

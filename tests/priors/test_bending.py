@@ -111,7 +111,7 @@ def test_a_straight_stroke_gives_what_two_points_give(seed) -> None:
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=4, deadline=None, phases=NO_SHRINKING)
 def test_the_template_turns_with_its_stroke(seed) -> None:
-    """In mm, on a grid of uneven voxels: its size there and its place along every axis stay those of the turned line."""
+    """In mm, on a grid of uneven voxels: its size, its middle and its principal axes are those of the turned line."""
     random = np.random.default_rng(seed)
     turn, _ = np.linalg.qr(random.normal(size=(3, 3)))
     stroke = arc()

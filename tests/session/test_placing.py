@@ -48,7 +48,7 @@ def test_another_prior_is_bent_along_the_same_stroke(session: Session) -> None:
 def test_what_runs_is_the_bent_template(session: Session) -> None:
     session.place_along_stroke(STROKE, radius=9.0)
     session.run()
-    assert session.wait(60)
+    assert session.wait(240)
     assert session.result.prior.name == "disk along a stroke"
     assert session.result.certificate.topology_ok
 
