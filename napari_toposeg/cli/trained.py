@@ -78,16 +78,21 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The networks that are asked, and the template of each object."""
+    """The networks that are asked, and the template of each object.
+
+    A shipped network always gives a deformation: a pixel-wise one has the template fitted to its map. The mask of a
+    person's own pixel-wise network is corrected instead, by as few voxels as can be found.
+    """
 
     trained: TrainedNetwork
     priors: tuple[Prior, ...]
     hybrid: TrainedNetwork | None
+    shipped: bool
 
     @property
     def deforms_one(self) -> bool:
         """Whether there is one deformation to speak of."""
-        return self.trained.deforms and len(self.priors) == 1
+        return (self.trained.deforms or self.shipped) and len(self.priors) == 1
 
 
 def unasked(
@@ -129,7 +134,7 @@ def shipped(known: KnownWeights, prior: Prior) -> Found:
     from napari_toposeg.inference import trained_network
     from napari_toposeg.inference.weights import read_weights
 
-    return Found(trained_network(*read_weights(known.path)), (prior,), None)
+    return Found(trained_network(*read_weights(known.path)), (prior,), None, shipped=True)
 
 
 def find(asked: Asked, ndim: int, say: Callable[[str], None]) -> Found:
@@ -149,6 +154,8 @@ def find(asked: Asked, ndim: int, say: Callable[[str], None]) -> Found:
     ToposegError
         If there are no such weights, or they do not fit the image, the prior, or what is asked of them.
     """
+    from napari_toposeg.inference.weights import shipped_weights
+
     weights = asked.weights or _only_weights(asked, ndim, say)
     trained, card, path = _load(weights, ndim)
     if asked.network is not None and asked.network != card.network:
@@ -166,7 +173,7 @@ def find(asked: Asked, ndim: int, say: Callable[[str], None]) -> Found:
                 todo="Give --weights of a deformation network of one object.",
             )
         hybrid = _hybrid(asked.hybrid, ndim, priors[0])
-    return Found(trained, priors, hybrid)
+    return Found(trained, priors, hybrid, shipped=any(known.path == path for known in shipped_weights()))
 
 
 def _load(weights: str, ndim: int) -> tuple[TrainedNetwork, Card, Path]:

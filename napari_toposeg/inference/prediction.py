@@ -1,8 +1,8 @@
-"""One volume in, one certified mask out, by a network that was trained to deform the template."""
+"""One volume in, one certified mask out, by a trained network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_toposeg.deformation import Displacement, border_window
+from napari_toposeg.deformation import Displacement, border_window, resize
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box, Frame, clip_box
 from napari_toposeg.inference.continued import after_it, iterations_after
@@ -21,6 +21,7 @@ from napari_toposeg.inference.fit import Fitted
 from napari_toposeg.inference.grids import WINDOW
 from napari_toposeg.inference.honouring import honoured
 from napari_toposeg.inference.hybrid import snapped_on_to_logits
+from napari_toposeg.inference.onto_logits import ITERATIONS, fitted_to_logits
 from napari_toposeg.inference.pixelwise import check_pixelwise, pixelwise_logits
 from napari_toposeg.inference.prompts import Prompts, heard
 from napari_toposeg.inference.segmentation import Segmentation
@@ -29,7 +30,7 @@ from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
 from napari_toposeg.inference.trained import TrainedNetwork
 from napari_toposeg.inference.warping import warped_distance
-from napari_toposeg.inference.waypoints import Waypoint, levels_of, waypoint
+from napari_toposeg.inference.waypoints import Trail, Waypoint, levels_of, waypoint
 from napari_toposeg.inference.window import shown_image, shown_template, span_of, window_frame, window_placement
 from napari_toposeg.priors import Prior
 from napari_toposeg.steps import Finish, Step, Steps, announced
@@ -74,7 +75,7 @@ def segment_by_network(
     hybrid: TrainedNetwork | None = None,
     previews: bool = True,
 ) -> Steps[Segmentation]:
-    """Segment one volume by a trained deformation network, repair folds, make the mask, certify it.
+    """Segment one volume by a trained network's deformation of the template, repair folds, make the mask, certify it.
 
     Parameters
     ----------
@@ -86,7 +87,8 @@ def segment_by_network(
         Its `within` box says where the organ is. Its placement is used only where the template does not keep its
         topology as the network is shown it.
     trained : TrainedNetwork
-        A deformation network of one object.
+        Of one object. A deformation network; or a pixel-wise one, to whose map the template is fitted first, and on to
+        whose logits the mask is carried in the end.
     settings : Settings, optional
         `device`, `certify`, `refine` and `refine_iterations` matter, and the energy's weights where it is refined;
         nothing is random.
@@ -103,8 +105,9 @@ def segment_by_network(
     Yields
     ------
     Step[Segmentation]
-        Stages prepare, predict, refine (one an iteration, where there is anything to do), unfold and certify; the last
-        carries the result. `Finish` ends the refinement early, and goes on to the result.
+        Stages prepare, those of the fit to a pixel-wise network's map, predict, refine (one an iteration, where there
+        is anything to do), unfold and certify; the last carries the result. `Finish` ends a fit or the refinement
+        early, and goes on to the result.
 
     Raises
     ------
@@ -127,7 +130,16 @@ def segment_by_network(
     settings = settings or Settings()
     watch = Stopwatch()
     device = choose_device(settings.device, ndim=volume.ndim)
-    check_deforms(trained, 1)
+    if trained.deforms:
+        check_deforms(trained, 1)
+    else:
+        check_pixelwise(trained, 1)
+        if hybrid is not None:
+            raise ToposegError(
+                "A pixel-wise network's mask is carried on to its own logits.",
+                todo="Leave the second network out, or give weights of a deformation network first.",
+            )
+        hybrid = trained
     if hybrid is not None:
         check_pixelwise(hybrid, 1)
     shown = look(volume, (prior,), site, trained)
@@ -135,16 +147,22 @@ def segment_by_network(
     counting = tuple(told.counting.values())
     explains = settings.refine == "chan-vese"
     after = iterations_after(settings, counting, explains)
-    total = 4 + after
+    total = 4 + after + (0 if trained.deforms else ITERATIONS)
     watch.lap("prepare")
     yield from announced(Step("prepare", 1, total))
-    predicted = predict(volume, shown, trained, device)
     logits = None if hybrid is None else pixelwise_logits(volume, site, hybrid, device)
-    watch.lap("predict")
+    if trained.deforms or logits is None:
+        predicted = predict(volume, shown, trained, device)
+        watch.lap("predict")
+    else:
+        watch.lap("predict")
+        predicted = yield from _fitted_to(logits, volume, prior, shown, trained, settings, device, total)
+        watch.lap("fit")
     (fitted,), (field,), (way,) = predicted.fitted, predicted.fields, predicted.ways
     preview = _preview(volume, prior, site, fitted) if previews else None
     watch.lap("preview")
-    yield from announced(Step("predict", 2, total, preview=preview))
+    asked = total - after - 2
+    yield from announced(Step("predict", asked, total, preview=preview))
     losses: Mapping[str, float] = {}
     iterations = 0
     if after:
@@ -163,7 +181,7 @@ def segment_by_network(
         for inner in steps:
             fitted, losses, iterations = inner.result or fitted, inner.losses, inner.number
             try:
-                yield Step(inner.stage, 2 + inner.number, total, losses)
+                yield Step(inner.stage, asked + inner.number, total, losses)
             except Finish:
                 break
         fitted = replace(fitted, displacement=fitted.displacement.cpu())
@@ -181,6 +199,33 @@ def segment_by_network(
         result = honoured(result, told, predicted.region)
         watch.lap("prompts")
     yield Step("certify", total, total, losses, result=replace(result, seconds=watch.total()))
+
+
+def _fitted_to(
+    logits: tuple[NDArray[np.float32], Frame],
+    volume: Volume,
+    prior: Prior,
+    shown: Shown,
+    trained: TrainedNetwork,
+    settings: Settings,
+    device: torch.device,
+    total: int,
+) -> Generator[Step[Segmentation], None, Predicted]:
+    """The template fitted to a pixel-wise network's map, as if the network had deformed it."""
+    (fitted,) = shown.placed
+    trail = Trail(fitted.placement)
+    values, frame = logits
+    for inner in fitted_to_logits(prior, values[0], frame, trained.window, settings, device):
+        fitted = inner.result or fitted
+        trail.follow(inner.stage, fitted)
+        try:
+            yield Step(inner.stage, 1 + inner.number, total, inner.losses)
+        except Finish:
+            break
+    # The fit's grid is coarser than the window, and the window's is what all the rest goes by.
+    moved = resize(fitted.displacement.cpu(), shown.frame.shape)
+    fitted = Fitted(fitted.placement, moved, shown.frame)
+    return Predicted((fitted,), (field_on_voxels(volume, fitted),), (trail.way,), shown.region)
 
 
 def _preview(volume: Volume, prior: Prior, site: Site, fitted: Fitted) -> NDArray[np.bool_]:
@@ -234,7 +279,8 @@ def _hybrid(plain: Segmentation, logits: NDArray[np.float32], frame: Frame, pixe
     )
     if certificate.betti_mask != before.betti_mask:
         raise RuntimeError(f"The snap changed the topology: {certificate.sentence}")
-    networks = (*plain.networks, pixelwise.facts())
+    both = (*plain.networks, pixelwise.facts())
+    networks = plain.networks if plain.networks[-1] == pixelwise.facts() else both
     return replace(plain, mask=mask, box=box, certificate=certificate, networks=networks, hybrid_voxels=flipped)
 
 

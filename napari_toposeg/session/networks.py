@@ -80,7 +80,7 @@ class Networks:
         else:
             known = default_weights(prior)
             method = Method(
-                known, "" if known else f"No shipped network was trained to deform the prior {prior.name!r}."
+                known, "" if known else f"No shipped network was trained with the prior {prior.name!r}."
             )
         best = method.known
         fitting = {
@@ -130,7 +130,11 @@ class Networks:
         trained = self._load(known, prior)
         if trained is not before:
             nothing = torch.zeros(1, 1, *trained.window.shape)
-            trained.deformed(nothing, nothing, choose_device(settings.device, ndim=prior.ndim))
+            device = choose_device(settings.device, ndim=prior.ndim)
+            if trained.deforms:
+                trained.deformed(nothing, nothing, device)
+            else:
+                trained.logits(nothing, device)
 
     def _load(self, source: str | KnownWeights, prior: Prior) -> TrainedNetwork:
         path = weights_path(source) if isinstance(source, str) else source.path
@@ -161,9 +165,7 @@ def _asked_choice(asked: str, prior: Prior) -> NetworkChoice:
 
 
 def _misfit(card: Card, prior: Prior) -> str:
-    """Why a network cannot deform a prior; empty where it can."""
-    if not card.deforms:
-        return f"A {card.network} deforms nothing."
+    """Why a network cannot be asked for a prior; empty where it can."""
     if card.settings.ndim != prior.ndim:
         return f"They are for {card.settings.ndim}-D images."
     if len(card.priors) != 1:

@@ -113,7 +113,7 @@ class SyntheticSettings:
     """
 
     margin: float = 0.25
-    slack: Range = (-0.02, 0.2)
+    slack: Range = (-0.02, 0.12)
     slack_spread: float = 0.05
     thinness: Range = (0.22, 1.0)
     hollow_thinness: Range = (0.7, 1.0)

@@ -13,7 +13,7 @@ from typing import Any
 from napari_toposeg import __version__
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.inference.window import Window
-from napari_toposeg.networks import NetworkSettings, UNetSettings, WUNetSettings, settings_from_dict, settings_to_dict
+from napari_toposeg.networks import NetworkSettings, settings_from_dict, settings_to_dict
 
 FORMAT = 1
 """Version of the two files' layout. It grows when an older program would misread them."""
@@ -91,11 +91,6 @@ class Card:
     date: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
     name: str = ""
     sha256: str = ""
-
-    @property
-    def deforms(self) -> bool:
-        """Whether the network deforms templates; else it answers with logits."""
-        return not isinstance(self.settings, UNetSettings | WUNetSettings)
 
     def __post_init__(self) -> None:
         ndim = self.settings.ndim
