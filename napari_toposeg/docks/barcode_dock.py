@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
@@ -142,6 +141,7 @@ class BarcodeDock(Dock):
         self.plot.chosen.connect(self._choose)
         self.plot.hovered.connect(self._show_detail)
         self.plot.threshold_moved.connect(self._set_threshold)
+        self.plot.restyled.connect(self._show_words)
         self.slider.valueChanged.connect(lambda number: self._set_threshold(number / _STEPS))
         self.value.valueChanged.connect(lambda value: self._set_threshold(self._barcode.scale.level(value)))
         self.show_set.toggled.connect(self.layers.want_level_set)
@@ -227,8 +227,7 @@ class BarcodeDock(Dock):
         scale = self._barcode.scale
         self.value.blockSignals(True)
         span = scale.high - scale.low
-        digits = max(0, 3 - int(np.ceil(np.log10(span))))
-        self.value.setDecimals(min(digits, 8))
+        self.value.setDecimals(scale.digits)
         self.value.setRange(scale.low, scale.high)
         self.value.setSingleStep(span / 100)
         self.value.setSuffix(" mm" if scale.name.endswith("mm") else "")

@@ -95,17 +95,27 @@ class BarcodeLayers(QObject):
         if not names:
             return
         viewer = self._workspace.viewer
+        size = max(max(layout.shape) / 40.0, 3.0)
+        # Above the mark and to its right, so that the voxel itself is seen.
+        aside = np.zeros(layout.ndim)
+        aside[-2:] = -0.6 * size, 0.6 * size
         self._add(
             ENDS,
             lambda: viewer.add_points(
                 layout.index(places),
-                size=max(min(layout.shape) / 18.0, 3.0),
-                symbol=["disc" if name == _BORN else "cross" for name in names],
-                face_color=colour,
-                border_color="white",
-                border_width=0.12,
+                size=size,
+                symbol=["disc" if name == _BORN else "square" for name in names],
+                face_color="transparent",
+                border_color=colour,
+                border_width=0.25,
                 features={"end": names},
-                text={"string": "{end}", "color": "white", "size": 10, "anchor": "upper_left"},
+                text={
+                    "string": "{end}",
+                    "color": "white",
+                    "size": 10,
+                    "anchor": "lower_left",
+                    "translation": aside * layout.scale,
+                },
                 name=ENDS,
                 metadata=derived(),
                 **layout.box_arguments(map_.volume.frame.box),

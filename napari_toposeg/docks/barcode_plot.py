@@ -21,6 +21,8 @@ class BarcodePlot(QWidget):
     """The bar under the mouse; -1: none."""
     threshold_moved = Signal(float)
     """The line was dragged to a level from 0 to 1."""
+    restyled = Signal()
+    """The window has another theme, and `dimension_colours` are others."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -92,3 +94,4 @@ class BarcodePlot(QWidget):
         look = Look(self._ink(), self.dimension_colours)
         for view in self.views:
             view.set_look(look)
+        self.restyled.emit()

@@ -75,8 +75,7 @@ def bar_words(barcode: Barcode, number: int, wanted: bool, scale: Scale, volume:
     else:
         dies = f"dies at {scale.text(bar.death)}{_place(volume, bar.death_voxel)}"
     length = bar.length * (scale.high - scale.low)
-    digits = max(0, 3 - int(np.ceil(np.log10(scale.high - scale.low))))
-    return f"{one.capitalize()}{whose}: lasts {length:.{digits}f}{_unit(scale)}\n{born}, {dies}"
+    return f"{one.capitalize()}{whose}: lasts {length:.{scale.digits}f}{_unit(scale)}\n{born}, {dies}"
 
 
 def in_unit(scale: Scale, level: float) -> str:

@@ -37,7 +37,8 @@ def test_what_has_no_scale_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "level", "text"), [(0, 1, 0.25, "0.250"), (-8, 12, 0.4, "0.0"), (0, 4000, 0.5, "2000")]
+    ("low", "high", "level", "text"),
+    [(0, 1, 0.25, "0.250"), (-8, 12, 0.4, "0.0"), (0, 4000, 0.5, "2000"), (0, 645, 0.5, "323")],
 )
 def test_a_level_is_written_as_fine_as_its_scale_is_wide(low: float, high: float, level: float, text: str) -> None:
     assert Scale(low, high, "").text(level) == text

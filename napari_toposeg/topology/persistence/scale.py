@@ -64,7 +64,12 @@ class Scale:
         share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
         return np.clip(share, 0.0, 1.0).astype(np.float32)
 
+    @property
+    def digits(self) -> int:
+        """Digits behind the point that tell a thousandth of the scale."""
+        return int(np.clip(3 - np.ceil(np.log10(self.high - self.low)), 0, 8))
+
     def text(self, level: float) -> str:
-        """A level as the map's own number, as fine as a thousandth of the scale."""
-        digits = max(0, 3 - int(np.ceil(np.log10(self.high - self.low))))
-        return f"{self.value(level):.{min(digits, 8)}f}"
+        """A level as the map's own number, as fine as a thousandth of the scale; halves are rounded up."""
+        fine = 10.0**self.digits
+        return f"{np.floor(self.value(level) * fine + 0.5) / fine:.{self.digits}f}"
