@@ -48,7 +48,7 @@ def folded(tmp_path_factory):
 def session(folded):
     session = Session()
     session.set_volume(folded.volume)
-    session._set_result(folded)
+    session.take_result(folded)
     yield session
     session.close()
 
@@ -61,7 +61,7 @@ def test_there_is_nothing_to_look_at_before_a_run_or_without_a_deformation(folde
                 ask()
         outcome = {name: getattr(folded, name) for name in outcome_fields(folded)}
         session.set_volume(folded.volume)
-        session._set_result(PixelwiseSegmentation(**outcome, start="its logits"))
+        session.take_result(PixelwiseSegmentation(**outcome, start="its logits"))
         assert session.deformation.field is None
     finally:
         session.close()
@@ -128,12 +128,12 @@ def test_before_the_repair_it_folds_and_after_it_does_not(session, folded) -> No
     grid = folded.volume.frame.crop(folded.box)
     plain = warped_distance(folded.prior, folded.placement, grid, values.values, values.frame) > 0
     assert np.array_equal(deformation.template_at(1.0)[box_slices(folded.box)], plain)
-    session._set_result(replace(folded))
+    session.take_result(replace(folded))
     assert not deformation.before
 
 
 def test_where_nothing_was_repaired_there_is_no_before(session, folded) -> None:
-    session._set_result(replace(folded, unfolded=None))
+    session.take_result(replace(folded, unfolded=None))
     assert not session.deformation.repaired
     with pytest.raises(ToposegError, match="nothing before"):
         session.deformation.before = True
@@ -208,7 +208,7 @@ def test_a_field_on_a_coarser_grid_is_exported_on_the_image_s_voxels(folded, tmp
         result = replace(
             folded, displacement=Displacement(values, coarse), jacobian=jacobian_map(values), unfolded=None, way=()
         )
-        session._set_result(result)
+        session.take_result(result)
         files = session.deformation.export(tmp_path)
         image = sitk.ReadImage(str(next(path for path in files if "displacement" in path.name)))
         assert image.GetSize() == folded.volume.stored.shape
