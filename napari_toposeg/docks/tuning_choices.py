@@ -152,12 +152,6 @@ class TuningChoices(QWidget):
     def show_sources(self, _: object = None) -> None:
         """Offer the result and the images; where the source is another kind of thing, what suits it is chosen."""
         self.source.show_layers(self.workspace.images())
-        session = self.workspace.session
-        if self.source.count() > 1 and session.result is None and self.source.currentIndex() == 0:
-            # Nothing was segmented yet: a map is all that there is to tune.
-            self.source.blockSignals(True)
-            self.source.setCurrentIndex(1)
-            self.source.blockSignals(False)
         self._see_kind()
 
     def _see_kind(self) -> None:
