@@ -8,10 +8,12 @@ import numpy as np
 
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.grids import WORKING_VOXELS, field_box, working_frame
+from napari_toposeg.inference.onto_logits import ITERATIONS
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.weights.card import Card
 from napari_toposeg.inference.window import window_frame
+from napari_toposeg.networks import UNetSettings, WUNetSettings
 from napari_toposeg.volume import Volume
 
 
@@ -99,6 +101,10 @@ def estimate(volume: Volume, site: Site, settings: Settings, card: Card | None) 
         field = grid
         share = getattr(card.settings, "features", _FEATURES) / _FEATURES
         seconds, memory = _NETWORK.of(share * float(np.prod(grid.shape)))
+        if isinstance(card.settings, UNetSettings | WUNetSettings):
+            # The template is then fitted to its map.
+            finest = working_frame(grid, WORKING_VOXELS[ndim][-1])
+            seconds += _ITERATION.of(float(np.prod(finest.shape)), ITERATIONS)[0]
     voxels = float(np.prod(field.shape) * np.prod(field.spacing) / np.prod(volume.spacing))
     last, held = _FINISHING.of(voxels)
     device = choose_device(settings.device, ndim=ndim)

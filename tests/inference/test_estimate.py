@@ -17,6 +17,7 @@ from napari_toposeg.inference.fit import fit
 from napari_toposeg.inference.grids import field_box
 from napari_toposeg.inference.weights import load_weights
 from napari_toposeg.inference.window import Window, window_frame
+from napari_toposeg.networks import UNetSettings
 from napari_toposeg.priors import find_prior
 
 
@@ -57,6 +58,8 @@ def test_more_work_takes_longer_and_larger_grids_take_more_memory(image, site, s
     large = estimate(image.volume, site, Settings(), replace(card, window=Window((96, 96, 96))))
     assert large.seconds > small.seconds
     assert large.memory > 2 * small.memory
+    pixelwise = replace(card, settings=UNetSettings(3, inputs=1, outputs=1, features=2))
+    assert estimate(image.volume, site, Settings(), pixelwise).seconds > small.seconds + 0.3  # a fit to its map
     wide = replace(card, settings=replace(card.settings, features=16))
     assert estimate(image.volume, site, Settings(), wide).seconds > small.seconds
 
