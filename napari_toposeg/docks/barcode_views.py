@@ -101,9 +101,9 @@ class BarcodeView(pg.PlotWidget):  # type: ignore[misc]
     def select(self, number: int | None) -> None:
         """Mark a bar, by its number in the barcode, or none."""
         self._selected = number
-        self._mark_bar(self._mark, number, 2.0)
         self._mark_ends.setData([], [])
         self._hover.setData([], [])
+        self._mark_bar(self._mark, number, 2.0)
 
     def fit(self) -> None:
         """Show all of it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyqtgraph as pg
 
 from napari_toposeg.topology.persistence import Scale
@@ -16,7 +18,6 @@ class LevelAxis(pg.AxisItem):  # type: ignore[misc]
         self._levels = Scale()
         self.enableAutoSIPrefix(False)
         if orientation == "bottom":
-            # What pyqtgraph takes by itself cuts the label's last pixels off.
             self.setHeight(42)
         self.set_scale(Scale())
 
@@ -27,6 +28,12 @@ class LevelAxis(pg.AxisItem):  # type: ignore[misc]
         # The ticks are kept as a picture.
         self.picture = None
         self.update()
+
+    def resizeEvent(self, event: Any = None) -> None:
+        """Keep the label within the axis: pyqtgraph lets it hang over by 5 pixels, and its descenders are cut off."""
+        super().resizeEvent(event)
+        if self.orientation == "bottom":
+            self.label.moveBy(0, -6)
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         """Levels at which the map's own numbers are round."""
