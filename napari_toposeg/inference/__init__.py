@@ -24,6 +24,7 @@ from napari_toposeg.inference.site import (
     site_at_points,
     site_in_box,
     site_in_image,
+    site_moved,
     site_on_mask,
 )
 from napari_toposeg.inference.trained import TrainedNetwork, trained_network
@@ -76,6 +77,7 @@ __all__ = [
     "site_at_points",
     "site_in_box",
     "site_in_image",
+    "site_moved",
     "site_on_mask",
     "target_words",
     "trained_network",

@@ -40,12 +40,15 @@ class Site:
         In which box the organ is said to lie: what leaves it costs. None where nothing is said.
     template : Prior or None
         What stands there in place of the chosen prior: that one, bent along a stroke. None: the prior as it is.
+    margin : float or None
+        How much around `within` is looked at, in mm; None where that is all of the volume.
     """
 
     placement: Placement
     region: Box
     within: Box | None
     template: Prior | None = None
+    margin: float | None = None
 
     def template_for(self, prior: Prior) -> Prior:
         """What stands here where that prior is chosen."""
@@ -150,6 +153,42 @@ def site_along_stroke(
     return replace(_around(volume, placement, box, margin), template=template)
 
 
+def site_moved(prior: Prior, volume: Volume, site: Site, placement: Placement) -> Site:
+    """The same template at another place, or larger, or turned: the box of the organ and what is looked at come along.
+
+    Parameters
+    ----------
+    prior, volume
+        As in `site_in_box`.
+    site : Site
+        Where it stood.
+    placement : Placement
+        Where it stands now.
+
+    Returns
+    -------
+    Site
+        Its box reaches as far beyond the template, on every side, as the old one does; what lies outside of the volume
+        is cut off. Where nothing was said of the organ's box, nothing is said now.
+
+    Raises
+    ------
+    ToposegError
+        If nothing of the template is left within the volume.
+    """
+    template = site.template_for(prior)
+    before, after = (_box_on_voxels(template, place, volume) for place in (site.placement, placement))
+    if after is None:
+        raise ToposegError("The template would lie outside of the image.", todo="Move it less far, or draw it anew.")
+    if site.within is None or before is None:
+        return replace(site, placement=placement)
+    box = tuple(
+        (low - max(old_low - start, 0), high + max(stop - old_high, 0))
+        for (low, high), (start, stop), (old_low, old_high) in zip(after, site.within, before, strict=True)
+    )
+    return replace(_around(volume, placement, clip_box(box, volume.shape), site.margin), template=site.template)
+
+
 def _within(places: ArrayLike, volume: Volume, what: str) -> NDArray[np.float64]:
     """Places (n, ndim) in voxels, none of them outside of the volume."""
     try:
@@ -170,14 +209,21 @@ def _box_of(prior: Prior, placement: Placement, volume: Volume, places: NDArray[
     """The box of a placed template and of some places, within the volume."""
     low, high = np.floor(places.min(axis=0) + 0.5).astype(int), np.ceil(places.max(axis=0) + 0.5).astype(int)
     edges = [(int(start), max(int(stop), int(start) + 1)) for start, stop in zip(low, high, strict=True)]
-    seen = outline(prior, placement, volume.frame)
-    found = box_of(seen.distance > 0)
+    found = _box_on_voxels(prior, placement, volume)
     if found is not None:
         edges = [
-            (min(start, first + offset), max(stop, last + offset))
-            for (start, stop), (first, last), (offset, _) in zip(edges, found, seen.box, strict=True)
+            (min(start, first), max(stop, last)) for (start, stop), (first, last) in zip(edges, found, strict=True)
         ]
     return clip_box(tuple(edges), volume.shape)
+
+
+def _box_on_voxels(prior: Prior, placement: Placement, volume: Volume) -> Box | None:
+    """The box of the volume's voxels that lie in a placed template; None where none does."""
+    seen = outline(prior, placement, volume.frame)
+    found = box_of(seen.distance > 0)
+    if found is None:
+        return None
+    return tuple((low + offset, high + offset) for (low, high), (offset, _) in zip(found, seen.box, strict=True))
 
 
 def _around(volume: Volume, placement: Placement, box: Box, margin: float | None) -> Site:
@@ -185,4 +231,4 @@ def _around(volume: Volume, placement: Placement, box: Box, margin: float | None
         sides = [(high - low) * step for (low, high), step in zip(box, volume.spacing, strict=True)]
         margin = float(np.mean(sides)) * _MARGIN_SHARE
     region = clip_box(grow_box(box, list(margin / volume.spacing)), volume.shape)
-    return Site(placement, region, box)
+    return Site(placement, region, box, margin=margin)

@@ -1,5 +1,6 @@
 """Templates with known Betti numbers, and where they stand."""
 
+from napari_toposeg.priors.adjustment import shift, stretch, turn
 from napari_toposeg.priors.bending import along_stroke
 from napari_toposeg.priors.outline import Outline, outline
 from napari_toposeg.priors.placement import (
@@ -34,7 +35,10 @@ __all__ = [
     "prior_from_mask",
     "prior_names",
     "render",
+    "shift",
     "signed_distance",
     "signed_distance_of",
+    "stretch",
     "template_mask",
+    "turn",
 ]

@@ -1,4 +1,7 @@
-"""Where a session's prior stands: in a box, on a mask, at points, along a stroke, or in the middle of the image."""
+"""Where a session's prior stands: in a box, on a mask, at points, along a stroke, or in the middle of the image.
+
+Once it stands there it can be moved, scaled and turned.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_toposeg.errors import ToposegError
@@ -16,9 +20,10 @@ from napari_toposeg.inference import (
     site_at_points,
     site_in_box,
     site_in_image,
+    site_moved,
     site_on_mask,
 )
-from napari_toposeg.priors import Placement, Prior
+from napari_toposeg.priors import Placement, Prior, shift, stretch, turn
 from napari_toposeg.volume import Volume
 
 
@@ -26,8 +31,10 @@ class Placing(ABC):
     """The part of a session that places its prior; what was done last is done again for another prior."""
 
     def __init__(self) -> None:
-        # Repeats the newest placement, for another prior.
-        self._replace: Callable[[], Any] | None = None
+        # The newest placement, for any prior; where that stands before it was moved by hand, and how it was moved.
+        self._find_site: Callable[[Prior, Volume], Site] | None = None
+        self._placed: Site | None = None
+        self._change: NDArray[np.float64] = np.eye(4)
 
     @abstractmethod
     def _ready(self) -> tuple[Volume, Prior]:
@@ -35,7 +42,12 @@ class Placing(ABC):
 
     @abstractmethod
     def _set_site(self, site: Site | None) -> None:
-        """Take over where the next run takes place; None also forgets how the prior was placed."""
+        """Take over where the next run takes place."""
+
+    @property
+    def adjusted(self) -> bool:
+        """Whether the template was moved, scaled or turned since it was placed."""
+        return self._placed is not None and not np.array_equal(self._change, np.eye(4))
 
     def place_in_box(self, box: Box, *, margin: float | None = None, axis: str = "z") -> Placement:
         """Put the prior into a box.
@@ -54,15 +66,11 @@ class Placing(ABC):
         ToposegError
             If there is no volume or prior, or the box lies outside of the volume.
         """
-        volume, prior = self._ready()
-        site = site_in_box(prior, volume, box, margin=margin, axis=axis)
-        return self._place(site, lambda: self.place_in_box(box, margin=margin, axis=axis))
+        return self._place(lambda prior, volume: site_in_box(prior, volume, box, margin=margin, axis=axis))
 
     def place_on_mask(self, mask: NDArray[Any], *, margin: float | None = None, axis: str = "z") -> Placement:
         """Put the prior on a rough mask (*volume.shape), along its principal axes. See `place_in_box`."""
-        volume, prior = self._ready()
-        site = site_on_mask(prior, volume, mask, margin=margin, axis=axis)
-        return self._place(site, lambda: self.place_on_mask(mask, margin=margin, axis=axis))
+        return self._place(lambda prior, volume: site_on_mask(prior, volume, mask, margin=margin, axis=axis))
 
     def place_at_points(self, points: ArrayLike, *, margin: float | None = None, axis: str = "z") -> Placement:
         """Put the prior into the ellipsoid through two to six points (n, ndim) of the organ's surface.
@@ -70,9 +78,7 @@ class Placing(ABC):
         They are canonical voxels, and need not be whole. Errors are those of `napari_toposeg.priors.place_at_points`;
         the rest is as in `place_in_box`.
         """
-        volume, prior = self._ready()
-        site = site_at_points(prior, volume, points, margin=margin, axis=axis)
-        return self._place(site, lambda: self.place_at_points(points, margin=margin, axis=axis))
+        return self._place(lambda prior, volume: site_at_points(prior, volume, points, margin=margin, axis=axis))
 
     def place_along_stroke(
         self, stroke: ArrayLike, *, radius: float | None = None, margin: float | None = None
@@ -96,25 +102,129 @@ class Placing(ABC):
         ToposegError
             If there is no volume or prior, or as `napari_toposeg.priors.along_stroke`.
         """
-
-        def again() -> None:
-            try:
-                self.place_along_stroke(stroke, radius=radius, margin=margin)
-            except ToposegError:
-                # What was placed for the prior before must not be taken for this one.
-                self._set_site(None)
-                self._replace = again
-                raise
-
-        volume, prior = self._ready()
-        return self._place(site_along_stroke(prior, volume, stroke, radius=radius, margin=margin), again)
+        return self._place(lambda prior, volume: site_along_stroke(prior, volume, stroke, radius=radius, margin=margin))
 
     def place_in_image(self, *, axis: str = "z") -> Placement:
         """Put the prior in the middle of the volume and look at all of it."""
-        volume, prior = self._ready()
-        return self._place(site_in_image(prior, volume, axis=axis), lambda: self.place_in_image(axis=axis))
+        return self._place(lambda prior, volume: site_in_image(prior, volume, axis=axis))
 
-    def _place(self, site: Site, again: Callable[[], Any]) -> Placement:
-        self._replace = again
+    def move_placement(self, by: ArrayLike) -> Placement:
+        """Move the placed template; what is looked at, and where the organ is said to lie, come along.
+
+        Another prior is placed and then moved, scaled and turned in the same way; a new placement begins anew.
+
+        Parameters
+        ----------
+        by : (ndim,) array
+            In mm along the volume's axes: to the patient's right, front and head.
+
+        Raises
+        ------
+        ToposegError
+            If nothing is placed, nothing of the template would be left within the volume, or as
+            `napari_toposeg.priors.shift`.
+        """
+        volume, _, _ = self._standing()
+        return self._adjust(shift(volume.frame, by) @ self._change)
+
+    def scale_placement(self, factors: ArrayLike) -> Placement:
+        """Make the placed template larger or smaller about its middle, along its own axes.
+
+        Parameters
+        ----------
+        factors : float or (ndim,) array
+            One for all axes, or one for each axis of the volume: it is that of the template's own axis that lies
+            nearest to it.
+
+        Raises
+        ------
+        ToposegError
+            As `move_placement`, and `napari_toposeg.priors.stretch`.
+        """
+        volume, _, placement = self._standing()
+        return self._adjust(stretch(placement, volume.frame, factors) @ self._change)
+
+    def turn_placement(self, degrees: float, axis: str = "z") -> Placement:
+        """Turn the placed template about its middle.
+
+        Parameters
+        ----------
+        degrees : float
+            By the right-hand rule: about z, what lies at the patient's right comes to the front.
+        axis : {"x", "y", "z"}
+            What it turns about: the volume's axis to the right, front or head. Only z in 2-D.
+
+        Raises
+        ------
+        ToposegError
+            As `move_placement`, and `napari_toposeg.priors.turn`.
+        """
+        volume, _, placement = self._standing()
+        return self._adjust(turn(placement, volume.frame, degrees, axis) @ self._change)
+
+    def reset_placement(self) -> Placement:
+        """Put the template back where it was placed, before it was moved, scaled or turned.
+
+        Raises
+        ------
+        ToposegError
+            If nothing is placed.
+        """
+        return self._adjust(np.eye(4))
+
+    def _standing(self) -> tuple[Volume, Site, Placement]:
+        """The volume, where the template was placed, and where it stands now, or a refusal."""
+        volume, _ = self._ready()
+        placed = self._placed
+        if placed is None:
+            raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
+        return volume, placed, Placement(self._change @ placed.placement.matrix)
+
+    def _adjust(self, change: NDArray[np.float64]) -> Placement:
+        """Change the placement by all that it was changed by; (4, 4) from RAS mm to RAS mm."""
+        volume, placed, _ = self._standing()
+        _, prior = self._ready()
+        # From where it was placed, not from where it stands: there and back again, its box is what it was.
+        site = _changed(prior, volume, placed, change)
+        self._change = change
         self._set_site(site)
         return site.placement
+
+    def _place(self, find_site: Callable[[Prior, Volume], Site]) -> Placement:
+        volume, prior = self._ready()
+        site = find_site(prior, volume)
+        now_volume, now_prior = self._ready()
+        if now_volume is not volume or now_prior is not prior:
+            # A window lets its thread go on meanwhile.
+            raise ToposegError(
+                "Another image or prior was chosen while the template was being placed.", todo="Place it again."
+            )
+        self._find_site, self._placed, self._change = find_site, site, np.eye(4)
+        self._set_site(site)
+        return site.placement
+
+    def _place_another(self) -> None:
+        """Do for the prior that has just been chosen what was done for the one before; nothing where nothing was."""
+        if self._find_site is None:
+            return
+        volume, prior = self._ready()
+        try:
+            placed = self._find_site(prior, volume)
+            site = _changed(prior, volume, placed, self._change)
+        except ToposegError:
+            # What was placed for the prior before must not be taken for this one.
+            self._placed = None
+            self._set_site(None)
+            raise
+        self._placed = placed
+        self._set_site(site)
+
+    def _forget_placement(self) -> None:
+        self._find_site, self._placed, self._change = None, None, np.eye(4)
+        self._set_site(None)
+
+
+def _changed(prior: Prior, volume: Volume, placed: Site, change: NDArray[np.float64]) -> Site:
+    if np.array_equal(change, np.eye(4)):
+        return placed
+    return site_moved(prior, volume, placed, Placement(change @ placed.placement.matrix))

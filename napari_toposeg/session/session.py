@@ -184,7 +184,7 @@ class Session(Placing):
         self._volume = volume
         self.take_result(None)
         self.events.volume.emit(volume)
-        self._set_site(None)
+        self._forget_placement()
         if self._prior is not None and volume is not None and self._prior.ndim != volume.ndim:
             self.choose_prior(None)
 
@@ -211,9 +211,9 @@ class Session(Placing):
             self.network = None  # weights are those of one prior
         self.events.prior.emit(prior)
         if prior is None:
-            self._set_site(None)
-        elif self._replace is not None:
-            self._replace()
+            self._forget_placement()
+        else:
+            self._place_another()
 
     def outline(self) -> Outline | None:
         """Where the placed prior's surface is; None if it is not placed. Not for a window's thread."""
@@ -347,10 +347,7 @@ class Session(Placing):
 
     def _set_site(self, site: Site | None) -> None:
         self._site = site
-        if site is None:
-            self._replace = None
         self.events.placement.emit(self.placement)
-
 
     def _keep(self, result: Segmentation) -> None:
         self._result = result
