@@ -32,6 +32,8 @@ class ResultLayers:
         self._template: weakref.ref[Labels] | None = None
         self._preview: weakref.ref[Labels] | None = None
         self._mask: weakref.ref[Labels] | None = None
+        # Where another layer has the name, napari gives a longer one.
+        self._mask_name = MASK_NAME
         self._outline_wanted = 0
         self._setting = False
         signals = workspace.signals
@@ -115,19 +117,20 @@ class ResultLayers:
     # Mask
 
     def _result_changed(self, _: object) -> None:
-        result = self._workspace.session.result
+        session = self._workspace.session
+        result, mask = session.result, session.mask
         layout, image = self._workspace.layout, self._workspace.image
-        if result is None or layout is None or image is None:
+        if result is None or mask is None or layout is None or image is None:
             # The image is another one: the mask stays, as a layer like any other.
             self._let_mask_go()
             return
         layer = self.mask
-        if layer is not None and (layer.name != MASK_NAME or self._is_edited(layer)):
+        if layer is not None and (layer.name != self._mask_name or self._is_edited(layer)):
             # Renamed or painted in: that is somebody's work, and not to be overwritten.
             self._let_mask_go()
             layer = None
         shown = Shown(result.volume, shown_by(image).flipped)
-        values = layout.array(result.full_mask().view(np.uint8))
+        values = layout.array((mask != 0).view(np.uint8))
         self._setting = True
         try:
             self._mask = self._show(
@@ -141,8 +144,12 @@ class ResultLayers:
             )
         finally:
             self._setting = False
-        if layer is None and (made := self.mask) is not None:
-            made.metadata["edited"] = False
+        made = self.mask
+        if made is not None:
+            # A result that was brought back comes with what had been made of its mask by hand.
+            made.metadata["edited"] = session.edited
+        if layer is None and made is not None:
+            self._mask_name = made.name
             made.events.paint.connect(self._painted)
             made.events.data.connect(self._painted)
         self._remove(self._preview)

@@ -27,8 +27,6 @@ from napari_toposeg.inference import Segmentation, TuningSettings
 from napari_toposeg.inference.tuning_settings import TuningMoves
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-
     from napari_toposeg.docks.workspace import Workspace
 
 _LOSSES = {
@@ -40,6 +38,13 @@ _MOVES = {
     "map": "The map itself",
     "velocity": "The velocity field",
     "network": "The network's weights",
+}
+_POSSIBLE: dict[str, tuple[TuningMoves, ...]] = {
+    "image": ("map",),
+    "edited": ("map", "velocity", "network"),
+    "deformed": ("map", "velocity", "network"),
+    "pixelwise": ("map", "network"),
+    "nothing": ("map", "network"),
 }
 _OWN = "The one that made the result"
 
@@ -113,13 +118,7 @@ class TuningChoices(QWidget):
     @property
     def possible(self) -> tuple[TuningMoves, ...]:
         """What can move of the source that is chosen."""
-        return {
-            "image": ("map",),
-            "edited": ("map", "velocity", "network"),
-            "deformed": ("map", "velocity", "network"),
-            "pixelwise": ("map", "network"),
-            "nothing": ("map", "network"),
-        }[self._kind]  # type: ignore[return-value]  # mypy widens the literals of a dict
+        return _POSSIBLE[self._kind]
 
     @property
     def ready(self) -> bool:
@@ -133,7 +132,7 @@ class TuningChoices(QWidget):
 
     def array(self) -> tuple[NDArray[np.generic], str] | None:
         """The map that is chosen, canonical, and its name; None for the result."""
-        layer: Image | None = self.source.layer  # type: ignore[assignment]  # only images are offered
+        layer = self.source.layer
         image, volume = self.workspace.image, self.workspace.session.volume
         if layer is None or image is None or volume is None:
             return None
@@ -143,9 +142,11 @@ class TuningChoices(QWidget):
         """Show what the session will use."""
         for box, value in ((self.loss, settings.loss), (self.moves, settings.moves)):
             box.setCurrentIndex(max(box.findData(value), 0))
-        for number, value in ((self.iterations, settings.iterations), (self.rate, settings.rate or 0.0)):
+        for number in (self.iterations, self.rate):
             number.blockSignals(True)
-            number.setValue(value)
+        self.iterations.setValue(settings.iterations)
+        self.rate.setValue(settings.rate or 0.0)
+        for number in (self.iterations, self.rate):
             number.blockSignals(False)
         self._show_what_fits()
 

@@ -101,7 +101,7 @@ class TuningDock(Dock):
             self.sides.addButton(button)
             row.addWidget(button, 1)
         for side, colour in (("before", colours.BEFORE), ("after", colours.PREVIEW)):
-            self.side_buttons[side].setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {colour}; }}")  # type: ignore[index]  # both are sides
+            self.side_buttons[side].setStyleSheet(f"QPushButton {{ border-bottom: 3px solid {colour}; }}")
         self.rows.addLayout(row)
         self.rows.addWidget(self.proposed)
         row = QHBoxLayout()

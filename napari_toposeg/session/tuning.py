@@ -262,7 +262,8 @@ class SessionTuning:
             raise ToposegError("Nothing is proposed.", todo="Tune first.")
         if self._replaced is None:
             session = self._session
-            self._replaced = session.result, session.mask if session.edited else None
+            # A copy: what was edited may be what a layer shows, and be painted on.
+            self._replaced = session.result, np.array(session.mask) if session.edited else None
             self._take(proposal.after, None)
             self.events.accepted.emit(True)
 

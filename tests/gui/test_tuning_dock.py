@@ -13,6 +13,8 @@ from napari_toposeg.docks.display import from_display
 from napari_toposeg.inference import Settings
 
 SIZE = 64
+_PATIENCE = 300.0
+"""Seconds: after an installation numba compiles first."""
 
 
 def ring_map() -> NDArray[np.float32]:
@@ -50,7 +52,7 @@ def dock(window):
     session.network = "none"
     session.settings = Settings(iterations=20)
     session.run()
-    window.until(lambda: session.result is not None and dock.start_button.isEnabled())
+    window.until(lambda: session.result is not None and dock.start_button.isEnabled(), _PATIENCE)
     return dock
 
 
@@ -67,7 +69,7 @@ def test_a_map_is_mended_accepted_and_reverted_voxel_for_voxel(window, dock) -> 
     choose_map(window, dock)
     assert betti_by_gudhi(ring_map() > 0.5) == (2, 0)
     dock.start_button.click()
-    window.until(dock.accept_button.isEnabled)
+    window.until(dock.accept_button.isEnabled, _PATIENCE)
     # Nothing is changed yet; both contours are there, each with its voxels.
     assert session.result is first
     assert np.array_equal(np.array(dock.layers.before.data) != 0, window_part(ring_map() > 0.5, dock.layers.before))
@@ -89,7 +91,7 @@ def test_a_map_is_mended_accepted_and_reverted_voxel_for_voxel(window, dock) -> 
     assert session.result.report()["tuned"][0]["loss"] == "ph-dense"
 
     dock.revert_button.click()
-    window.until(dock.accept_button.isEnabled)
+    window.until(dock.accept_button.isEnabled, _PATIENCE)
     assert session.result is first
     assert np.array_equal(session.mask, mask)
     assert np.array_equal(from_display(np.array(window.workspace.layers.mask.data)) != 0, mask != 0)
@@ -122,7 +124,7 @@ def test_pause_stops_the_steps_and_cancel_keeps_the_best(window, dock) -> None:
     dock.pause_button.click()
     window.until(lambda: len(tuning.curves["total"]) > made)
     dock.cancel_button.click()
-    window.until(lambda: tuning.proposal is not None and dock.accept_button.isEnabled())
+    window.until(lambda: tuning.proposal is not None and dock.accept_button.isEnabled(), _PATIENCE)
     after = tuning.proposal.after
     assert made < after.iterations < 2000
     assert betti_by_gudhi(after.full_mask()) == (1, 1)
@@ -132,7 +134,7 @@ def test_pause_stops_the_steps_and_cancel_keeps_the_best(window, dock) -> None:
 def test_the_key_goes_from_both_contours_to_one_and_the_other(window, dock) -> None:
     choose_map(window, dock)
     dock.start_button.click()
-    window.until(dock.accept_button.isEnabled)
+    window.until(dock.accept_button.isEnabled, _PATIENCE)
     seen = []
     for _ in range(3):
         seen.append((dock.layers.before.visible, dock.layers.after.visible))
