@@ -71,8 +71,7 @@ class Numbers:
 
 def numbers_of(field: ResultField, *, log: bool, apart: int) -> Numbers:
     """Measure a deformation; not for the window's thread."""
-    repaired = field.result.unfolded is not None
-    before = ResultField(field.result, before=True).histogram(log=log) if repaired and not field.before else None
+    before = None if field.unrepaired is None else field.unrepaired.histogram(log=log)
     return Numbers(
         folding=field.jacobian.folding,
         least=field.jacobian.least_determinant,
@@ -114,13 +113,14 @@ class DeformationDock(Dock):
             "Displacement, determinants, folding voxels, mask and the template at each level as NIfTI; "
             "worst cells and histogram as CSV; both and the warped grid as PNG."
         )
-        self.hint = caption("Run a segmentation first: its deformation is shown here.")
+        self.hint = caption()
         # What is drawn, by the names that the boxes have always had.
         self.show_vectors, self.show_grid = self.choices.vectors, self.choices.grid
         self.show_jacobian, self.show_folding = self.choices.jacobian, self.choices.folding
         self.show_levels = self.choices.levels
         self._lay_out()
         self._listen()
+        self._show_share(self._deformation.share)
         self._show_field(self._deformation.field)
 
     def _lay_out(self) -> None:
@@ -183,6 +183,11 @@ class DeformationDock(Dock):
         self.player.pause()
         self.layers.set_field(field)
         self.hint.setVisible(not there)
+        self.hint.setText(
+            "Run a segmentation first: its deformation is shown here."
+            if self.workspace.session.result is None
+            else "This mask was made voxel by voxel: nothing was deformed."
+        )
         for widget in (self.player, self.tabs, self.save_button):
             widget.setEnabled(there)
         self.states.setVisible(self._deformation.repaired)

@@ -22,6 +22,7 @@ from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
 from napari_toposeg.inference.site import Site
 from napari_toposeg.inference.stopwatch import Stopwatch
+from napari_toposeg.inference.waypoints import waypoint
 from napari_toposeg.steps import Finish, Step, Steps, announced
 from napari_toposeg.volume import check_finite
 
@@ -71,6 +72,7 @@ def continue_segmentation(
     frame = working_frame(kept, WORKING_VOXELS[volume.ndim][-1])
     start = resize(torch.from_numpy(result.displacement.values)[None], frame.shape)
     fitted = Fitted(result.placement, start, frame)
+    way = (*result.way, waypoint("before going on", fitted))
     refines = settings.refine == "chan-vese" and not counting
     after = iterations_after(settings, counting, refines)
     total = after + 3
@@ -106,7 +108,7 @@ def continue_segmentation(
     begin = site.placement_of(prior, fitted.placement)
     found = finished(volume, prior, begin, fitted, field, region, settings.certify, watch)
     made = segmentation_of(volume, prior, found, settings, device, result.networks, watch.total())
-    made = replace(made, iterations=iterations, losses=losses)
+    made = replace(made, iterations=iterations, losses=losses, way=way if iterations else result.way)
     if prompts:
         made = honoured(made, told, region)
         watch.lap("prompts")

@@ -48,7 +48,7 @@ def save_field(field: ResultField, folder: str | os.PathLike[str]) -> tuple[Path
     ToposegError
         If the folder cannot be made, or a file not be written.
     """
-    field = ResultField(field.result)
+    field = ResultField(field.result) if field.before else field
     result = field.result
     volume = result.volume
     place = _made(Path(folder))
@@ -60,8 +60,8 @@ def save_field(field: ResultField, folder: str | os.PathLike[str]) -> tuple[Path
         return path
 
     fields = [(field, "")]
-    if result.unfolded is not None:
-        fields.append((ResultField(result, before=True), "_before_repair"))
+    if field.unrepaired is not None:
+        fields.append((field.unrepaired, "_before_repair"))
     for one, ending in fields:
         displacement, jacobian = one.on_voxels()
         frame = displacement.frame
@@ -80,7 +80,7 @@ def save_field(field: ResultField, folder: str | os.PathLike[str]) -> tuple[Path
         write_mask(_whole(level.distance > 0, field), volume, at(f"template_{number}.nii.gz"))
     cells = field.worst_cells(CELLS)
     _write_cells(cells, volume, at("worst_cells.csv"))
-    before = fields[1][0].histogram() if len(fields) > 1 else None
+    before = None if field.unrepaired is None else field.unrepaired.histogram()
     histogram = field.histogram(like=before)
     _write_histogram(histogram, at("determinants.csv"))
     draw_histogram(histogram, at("determinants.png"), folding=field.jacobian.folding, before=before)

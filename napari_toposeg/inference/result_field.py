@@ -107,6 +107,11 @@ class ResultField:
             return self.result.jacobian
         return jacobian_map(self.displacement.values)
 
+    @cached_property
+    def unrepaired(self) -> ResultField | None:
+        """The deformation before its repair; None where nothing was repaired, or this is it."""
+        return None if self.before or self.result.unfolded is None else ResultField(self.result, before=True)
+
     def shifts(self) -> tuple[float, float]:
         """Mean and greatest length of u within the mask, in mm; 0 where the mask is empty."""
         result = self.result
@@ -211,9 +216,9 @@ class ResultField:
         levels = [TemplateLevel(one.name, self._distance(one.placement, one.displacement, 1.0)) for one in result.way]
         if not any(one.displacement is None for one in result.way):
             levels.insert(0, TemplateLevel("undeformed", self._distance(result.placement, None, 0.0)))
-        if result.unfolded is not None and not self.before:
-            unrepaired = ResultField(result, before=True).displacement
-            levels.append(TemplateLevel("before repair", self._distance(result.placement, unrepaired, 1.0)))
+        if self.unrepaired is not None:
+            field = self.unrepaired.displacement
+            levels.append(TemplateLevel("before repair", self._distance(result.placement, field, 1.0)))
         name = "before repair" if self.before else "deformed"
         levels.append(TemplateLevel(name, self._distance(result.placement, self.displacement, 1.0)))
         return levels

@@ -41,7 +41,8 @@ class SessionDeformation:
 
     def __init__(self, session: Session) -> None:
         self.events = DeformationEvents()
-        self._field: ResultField | None = None
+        self._after: ResultField | None = None
+        self._before = False
         self._share = 1.0
         session.events.result.connect(self._result_changed)
 
@@ -50,28 +51,29 @@ class SessionDeformation:
     @property
     def field(self) -> ResultField | None:
         """The deformation that is looked at; None where there is none."""
-        return self._field
+        after = self._after
+        return after.unrepaired if after is not None and self._before else after
 
     @property
     def repaired(self) -> bool:
         """Whether its folds were repaired, so that there is a before and an after."""
-        return self._field is not None and self._field.result.unfolded is not None
+        return self._after is not None and self._after.unrepaired is not None
 
     @property
     def before(self) -> bool:
         """Whether the deformation is looked at as it was before its folds were repaired; refused where none were."""
-        return self._field is not None and self._field.before
+        return self._before
 
     @before.setter
     def before(self, before: bool) -> None:
-        field = self._there()
+        self._there()
         if before and not self.repaired:
             raise ToposegError(
                 "There is nothing before the repair.", why="Nothing in this deformation had to be unfolded."
             )
-        if before != field.before:
-            self._field = ResultField(field.result, before=before)
-            self.events.field.emit(self._field)
+        if before != self._before:
+            self._before = before
+            self.events.field.emit(self.field)
 
     @property
     def share(self) -> float:
@@ -128,10 +130,11 @@ class SessionDeformation:
     # How it does that
 
     def _there(self) -> ResultField:
-        if self._field is None:
+        field = self.field
+        if field is None:
             raise ToposegError("There is no deformation to look at.", todo="Press Run first.")
-        return self._field
+        return field
 
     def _result_changed(self, result: object) -> None:
-        self._field = ResultField(result) if isinstance(result, Segmentation) else None
-        self.events.field.emit(self._field)
+        self._after, self._before = ResultField(result) if isinstance(result, Segmentation) else None, False
+        self.events.field.emit(self.field)

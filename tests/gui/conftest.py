@@ -122,6 +122,19 @@ def window(tidy: None, make_napari_viewer: Any, qtbot: Any) -> Iterator[Window]:
     workspace.session.close()
 
 
+@pytest.fixture
+def deformation_window(tidy: None, make_napari_viewer: Any, qtbot: Any) -> Iterator[Window]:
+    """The viewer with the Deformation dock alone: as somebody has it who opened only that one."""
+    from napari_toposeg.docks.launch import PLUGIN
+    from napari_toposeg.docks.workspace import workspace_of
+
+    viewer = make_napari_viewer(show=True)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Deformation")
+    workspace = workspace_of(viewer)
+    yield Window(viewer, workspace, {"Deformation": dock}, qtbot)
+    workspace.session.close()
+
+
 def world_of(layer: Any) -> tuple[np.ndarray, np.ndarray]:
     """Where a layer's first and last voxel lie in napari's world."""
     last = np.array(layer.data.shape) - 1

@@ -53,7 +53,8 @@ def shown(window, result):
 
 
 @pytest.fixture
-def looked_at(window, ball_file, organ_box):
+def looked_at(deformation_window, ball_file, organ_box):
+    window = deformation_window
     window.open(ball_file)
     result = folded_result(window.session.volume, organ_box)
     return window, shown(window, result), result
@@ -112,9 +113,13 @@ def test_the_scrubber_goes_from_the_placed_template_to_the_mask_and_plays(looked
     dock.player.slider.setValue(0)
     settled(window, dock)
     moving = dock.layers.layer("moving")
-    placed = signed_distance(result.prior, result.placement, volume.frame).numpy() > 0
-    assert placed.sum() == placed[box_slices(result.box)].sum()
-    assert np.array_equal(from_display(np.asarray(moving.data)) != 0, placed[box_slices(result.box)])
+    distance = signed_distance(result.prior, result.placement, volume.frame).numpy()
+    assert (distance > 0).sum() == (distance[box_slices(result.box)] > 0).sum() > 1000
+    there = from_display(np.asarray(moving.data)) != 0
+    # The ball's poles are the very centres of voxels: on which side they fall is rounding.
+    sure = np.abs(distance[box_slices(result.box)]) > 1e-5
+    assert (~sure).sum() < 20
+    assert np.array_equal(there[sure], distance[box_slices(result.box)][sure] > 0)
     low = np.array([start for start, _ in result.box])
     first = moving.data_to_world(np.array(moving.data.shape) - 1)
     assert np.allclose(first, window.workspace.layout.world(low))
@@ -211,7 +216,8 @@ def test_vectors_by_length_template_by_level_and_everything_saved(looked_at, tmp
     assert not dock.states.isVisibleTo(dock)
 
 
-def test_a_picture_is_played_too(window) -> None:
+def test_a_picture_is_played_too(deformation_window) -> None:
+    window = deformation_window
     image = phantom("disk", (48, 44), seed=3)
     data, arguments = image_layer_data(image.volume)
     window.viewer.add_image(data, **arguments)
