@@ -262,8 +262,8 @@ class MeasureDock(Dock):
         self.scale.tell(f"≤ −{reach:.1f} {unit}", "0", f"≥ {reach:.1f} {unit}")
         least, greatest = float(np.min(surface.distances)), float(np.max(surface.distances))
         self.extremes.setText(
-            f"Red: within {measures.reference}, by up to {max(-least, 0.0):.1f} {unit}. "
-            f"Blue: outside of it, by up to {max(greatest, 0.0):.1f} {unit}."
+            f"Red: within {measures.reference}, by up to {abs(min(least, 0.0)):.1f} {unit}. "
+            f"Blue: outside of it, by up to {abs(max(greatest, 0.0)):.1f} {unit}."
         )
 
     # Copies
