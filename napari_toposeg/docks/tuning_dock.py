@@ -44,6 +44,8 @@ class TuningDock(Dock):
         self._tuning = self.workspace.session.tuning
         self._last: Step[Any] | None = None
         self._before_drawn: object = None
+        # The one that is drawn: the session's own may be a moment ahead.
+        self._proposal: Proposal | None = None
         self.layers = TuningLayers(self.workspace, self)
         self.choices = TuningChoices(self.workspace)
         self.start_button = QPushButton("Start")
@@ -137,7 +139,8 @@ class TuningDock(Dock):
 
     def _show_state(self, _: object = None) -> None:
         tuning, session = self._tuning, self.workspace.session
-        running, proposal = tuning.running, tuning.proposal
+        running = tuning.running
+        proposal = self._proposal if self._proposal is tuning.proposal else None
         self.choices.setEnabled(not running)
         self.start_button.setEnabled(not running and not session.running and self.choices.ready)
         self.pause_button.setEnabled(running)
@@ -159,8 +162,7 @@ class TuningDock(Dock):
             self._last = None
             self.progress.tell(0.0, "Preparing")
         elif not running and self._tuning.proposal is None:
-            self.progress.tell(0.0, "Not started")
-            self.layers.hide_result(False)
+            self._let_go()
         self._show_state()
 
     def _step_came(self, step: Step[Any]) -> None:
@@ -200,18 +202,23 @@ class TuningDock(Dock):
     def _show_proposal(self, proposal: Proposal | None) -> None:
         if proposal is not self._tuning.proposal:
             return  # a newer one, or none, is on its way
+        self._proposal = proposal
         if proposal is None:
-            self._before_drawn = None
-            self.layers.clear()
-            self.layers.hide_result(False)
-            if not self._tuning.running:
-                self.progress.tell(0.0, "Not started")
+            self._let_go()
             self.proposed.setText("What comes of it is shown beside what there was; nothing changes before you accept.")
         else:
             self.progress.tell(1.0, "Certified" if proposal.after.certificate.topology_ok else "Not as the prior")
             self.proposed.setText(proposal_words(proposal, accepted=self._tuning.accepted))
         self._draw()
         self._show_state()
+
+    def _let_go(self) -> None:
+        """Nothing is proposed: the contours go, and the result's own layer is seen again."""
+        self._before_drawn = None
+        self.layers.clear()
+        self.layers.hide_result(False)
+        if not self._tuning.running:
+            self.progress.tell(0.0, "Not started")
 
     def _show_accepted(self, accepted: bool) -> None:
         proposal = self._tuning.proposal
