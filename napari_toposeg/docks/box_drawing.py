@@ -108,6 +108,14 @@ class BoxDrawing(QObject):
         self.changed.emit()
         self._rest.start()
 
+    def follow_box(self, box: Box) -> None:
+        """Show this canonical box where one is drawn, and place nothing in it: the template stands there already."""
+        layout = self._workspace.layout
+        if layout is not None and self._box is not None:
+            self._box = list(layout.box(box))
+            self._redraw()
+            self.changed.emit()
+
     def set_slices(self, first: int, last: int) -> None:
         """Let the box reach from one slice to another, both included."""
         axis = self.slice_axis

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QPushButton
 
+from napari_toposeg.docks.adjustment_panel import AdjustmentPanel
 from napari_toposeg.docks.box_drawing import BoxDrawing
 from napari_toposeg.docks.display import voxels_of_layer
 from napari_toposeg.docks.dock import Dock, heading, quiet, rule
 from napari_toposeg.docks.gallery import PriorGallery
-from napari_toposeg.docks.placement_panel import WAYS, PlacementPanel
+from napari_toposeg.docks.placement_panel import PlacementPanel, Way
+from napari_toposeg.docks.places_drawing import PointsDrawing, StrokeDrawing
 from napari_toposeg.docks.words import volume_words
 from napari_toposeg.formats import read_prior
 from napari_toposeg.frame import Box
@@ -38,7 +41,18 @@ class PriorDock(Dock):
         self.load_folder = QPushButton("Folder…")
         self.load_folder.setToolTip("The mean shape of all masks in a folder becomes the template.")
         self.drawing = BoxDrawing(workspace, self)
-        self.placement = PlacementPanel(self.drawing)
+        self.points = PointsDrawing(workspace, self)
+        self.stroke = StrokeDrawing(workspace, self)
+        self.placement = PlacementPanel(self.drawing, self.points, self.stroke)
+        self.adjustment = AdjustmentPanel(workspace)
+        self._wanted, self._box_follows = 0, False
+        self._place_by: dict[Way, Callable[[], None]] = {
+            Way.BOX: self._place_in_drawn_box,
+            Way.POINTS: self._place_at_points,
+            Way.STROKE: self._place_along_stroke,
+            Way.LABEL: self._place_on_layer_again,
+            Way.IMAGE: self._place_in_image,
+        }
         self.where = quiet()
         self._lay_out()
         self._listen()
@@ -63,6 +77,7 @@ class PriorDock(Dock):
         self.rows.addWidget(heading("Where does the template go?"))
         self.rows.addWidget(self.placement)
         self.rows.addWidget(self.where)
+        self.rows.addWidget(self.adjustment)
 
     def _listen(self) -> None:
         workspace = self.workspace
@@ -71,6 +86,8 @@ class PriorDock(Dock):
         self.load_file.clicked.connect(self._ask_for_file)
         self.load_folder.clicked.connect(self._ask_for_folder)
         self.drawing.rested.connect(self._place_in_box)
+        self.points.changed.connect(lambda: self._drawn(Way.POINTS))
+        self.stroke.changed.connect(lambda: self._drawn(Way.STROKE))
         self.placement.changed.connect(self._place)
         self.placement.asked_for_layer.connect(self._place_on_layer)
         workspace.signals.volume.connect(self._show_volume)
@@ -120,8 +137,16 @@ class PriorDock(Dock):
         if placement is None or volume is None or region is None:
             self.where.setText("")
             return
+        self._let_box_follow()
         sizes = " × ".join(str(high - low) for low, high in region)
         self.where.setText(f"Looks at {sizes} voxels around the template.")
+
+    def _let_box_follow(self) -> None:
+        """The rectangle comes along with a template that was placed in it and then moved, and back again."""
+        session = self.workspace.session
+        follows, self._box_follows = session.adjusted or self._box_follows, session.adjusted
+        if follows and self.placement.way is Way.BOX and session.site is not None and session.site.within is not None:
+            self.drawing.follow_box(session.site.within)
 
     # What a person does
 
@@ -130,10 +155,18 @@ class PriorDock(Dock):
         self.workspace.use_image(next((layer for layer in self.workspace.images() if layer.name == name), None))
 
     def _choose_prior(self, prior: Prior) -> None:
-        with self.workspace.telling():
-            self.workspace.session.choose_prior(prior)
-            if self.workspace.session.placement is None:
-                self._place()
+        session = self.workspace.session
+        if self.placement.way in (Way.BOX, Way.IMAGE):
+            with self.workspace.telling():
+                session.choose_prior(prior)
+                self._place_first()
+        else:
+            # It is placed like the one before: bending one along a stroke takes a while.
+            self._in_compute_thread(lambda: session.choose_prior(prior), then=self._place_first)
+
+    def _place_first(self) -> None:
+        if self.workspace.session.placement is None:
+            self._place()
 
     def _ask_for_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "A mask whose shape is the template", "", _MASKS)
@@ -154,21 +187,67 @@ class PriorDock(Dock):
         session = self.workspace.session
         if session.volume is None or session.prior is None:
             return
-        if self.placement.way == WAYS[0]:
-            box = self.drawing.box
-            if box is not None:
-                self._place_in_box(box)
-        elif self.placement.way == WAYS[2]:
-            with self.workspace.telling():
-                session.place_in_image(axis=self.placement.axis_name)
-        elif session.placement is not None and self.placement.layers.count():
+        self._place_by[self.placement.way]()
+
+    def _place_in_drawn_box(self) -> None:
+        box = self.drawing.box
+        if box is not None:
+            self._place_in_box(box)
+
+    def _place_in_image(self) -> None:
+        self._wanted += 1
+        with self.workspace.telling():
+            self.workspace.session.place_in_image(axis=self.placement.axis_name)
+
+    def _place_on_layer_again(self) -> None:
+        if self.workspace.session.placement is not None and self.placement.layers.count():
             self._place_on_layer()
+
+    def _in_compute_thread(self, place: Callable[[], object], *, then: Callable[[], None] = lambda: None) -> None:
+        """Place, where that takes more than a moment; only the newest of what still waits is done."""
+        session = self.workspace.session
+        self._wanted += 1
+        number, volume = self._wanted, session.volume
+
+        def work() -> bool:
+            if number != self._wanted or session.volume is not volume:
+                return False
+            place()
+            return True
+
+        self.workspace.later(work, lambda done: then() if done else None, owner=self)
+
+    def _drawn(self, way: Way) -> None:
+        """What was drawn for one way says nothing where another is chosen."""
+        if self.placement.way is way:
+            self._place_by[way]()
+
+    def _place_at_points(self) -> None:
+        session, panel, points = self.workspace.session, self.placement, self.points
+        if not self._can_place(points.enough, "The points are"):
+            return
+        places, margin, axis = points.places, panel.margin_or_none, panel.axis_name
+        self._in_compute_thread(lambda: session.place_at_points(places, margin=margin, axis=axis))
+
+    def _place_along_stroke(self) -> None:
+        session, panel, stroke = self.workspace.session, self.placement, self.stroke
+        if not self._can_place(stroke.enough, "The line is"):
+            return
+        places, radius, margin = stroke.places, panel.radius_or_none, panel.margin_or_none
+        self._in_compute_thread(lambda: session.place_along_stroke(places, radius=radius, margin=margin))
+
+    def _can_place(self, drawn: bool, what: str) -> bool:
+        """Whether enough is drawn for a chosen prior; where only that is missing, it is said."""
+        if drawn and self.workspace.session.prior is None:
+            self.workspace.signals.said.emit(f"{what} drawn. Now choose the shape that the organ has.")
+            return False
+        return drawn
 
     def _place_in_box(self, box: Box) -> None:
         session = self.workspace.session
-        if session.prior is None:
-            self.workspace.signals.said.emit("The box is drawn. Now choose the shape that the organ has.")
+        if not self._can_place(True, "The box is"):
             return
+        self._wanted += 1
         with self.workspace.telling():
             session.place_in_box(box, margin=self.placement.margin_or_none, axis=self.placement.axis_name)
 
@@ -184,7 +263,7 @@ class PriorDock(Dock):
             labels = voxels_of_layer(layer, image)
 
             def place() -> None:
+                # Counting through a whole volume of labels takes a while.
                 session.place_on_mask(labels == label if label else labels != 0, margin=margin, axis=axis)
 
-            # Counting through a whole volume of labels takes a while.
-            self.workspace.later(place, lambda _: None, owner=self)
+            self._in_compute_thread(place)

@@ -12,13 +12,15 @@ from napari_toposeg.priors.placement import (
     template_mask,
 )
 from napari_toposeg.priors.prior import Placement, Prior, signed_distance
-from napari_toposeg.priors.prompted_placement import place_at_points
+from napari_toposeg.priors.prompted_placement import LEAST_POINTS, MOST_POINTS, place_at_points
 from napari_toposeg.priors.registry import builtin_priors, find_prior, prior_names
 from napari_toposeg.priors.render import render
 from napari_toposeg.priors.template import mean_shape, prior_from_mask, signed_distance_of
 
 __all__ = [
     "AXES",
+    "LEAST_POINTS",
+    "MOST_POINTS",
     "Outline",
     "Placement",
     "Prior",

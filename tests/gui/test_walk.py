@@ -11,6 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_toposeg.docks.display import from_display, volume_of_layer
+from napari_toposeg.docks.placement_panel import Way
 from napari_toposeg.frame import box_slices
 
 
@@ -264,7 +265,7 @@ def test_the_template_is_placed_on_a_painted_layer(window, ball, ball_file) -> N
         units=image.units,
         name="rough",
     )
-    window.prior.placement.ways.buttons.button(1).click()
+    window.prior.placement.choose(Way.LABEL)
     assert window.prior.placement.layers.currentText() == labels.name
     window.prior.placement.label.setValue(3)
     window.prior.placement.layer_button.click()
