@@ -59,22 +59,23 @@ def determinant_histogram(
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if values.size else (1.0, 1.0)
     seen = values[:: max(values.size // _SAMPLE, 1)]
+    edges: NDArray[np.float64]
     if like is not None:
         edges, log = like.edges, like.log
     elif log:
         positive = seen[seen > 0]
         reach = float(np.abs(np.log2(positive)).max(initial=1.0)) if positive.size else 1.0
         reach = min(reach, 6.0)
-        edges = np.exp2(np.linspace(-reach, reach, bins + 1), dtype=np.float64)
+        edges = np.exp2(np.linspace(-reach, reach, bins + 1, dtype=np.float64))
     else:
         high = max(min(high, _MOST), 1.1)
         # Not as far down as the worst fold: one cell of -30 would leave a bin or two for all the others.
         low = max(low, -0.5 * high)
         if low > 0:
-            edges = np.linspace(min(low, 0.9), high, bins + 1)
+            edges = np.linspace(min(low, 0.9), high, bins + 1, dtype=np.float64)
         else:
             below = min(max(1, round(bins * -low / (high - low))), bins - 1)
             width = high / (bins - below)
-            edges = width * np.arange(-below, bins - below + 1)
+            edges = width * np.arange(-below, bins - below + 1, dtype=np.float64)
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     return Histogram(edges, counts.astype(np.int64), log)
