@@ -211,23 +211,21 @@ def test_handles_move_turn_and_scale_the_template_and_come_along(ready, organ_bo
     layer = adjust.handles.layer
     assert layer.mode == "select"
     places, before = np.array(layer.data), window.session.placement
-    layer.data = places + [[0, 0, 4], [0, 0, 0]]
+    columns = np.array([0, 0, 4])
+    layer.data = np.stack([places[0] + columns, places[1]])
     until_drawn(window, before)
-    window.until(lambda: np.allclose(layer.data, places + [0, 0, 4]))
-    matrix = window.session.placement.matrix
-    arm = places[1] - places[0]
-    # Turned by a quarter, and twice as long.
-    quarter = np.array([0, arm[2], -arm[1]]) * 1.5
-    now = window.session.placement
-    layer.data = np.stack([places[0], places[0] + quarter]) + [0, 0, 4]
+    window.until(lambda: np.allclose(layer.data, places + columns))
+    size = np.linalg.det(window.session.placement.matrix[:3, :3])
+    # A quarter clockwise, and half as long again: from the right to below, in mm.
+    scale = np.array(window.workspace.image.scale)
+    arm = (places[1] - places[0]) * scale
+    end = np.array([0.0, arm[2], -arm[1]]) * 1.5 / scale
+    wanted = np.stack([places[0], places[0] + end]) + columns
+    layer.data = wanted
     window.until(
         lambda: (
-            window.session.placement is not now
-            and np.linalg.det(window.session.placement.matrix[:3, :3]) > 2 * abs(np.linalg.det(matrix[:3, :3]))
-            or window.session.placement is not now
-            and np.allclose(
-                abs(np.linalg.det(window.session.placement.matrix[:3, :3])), 1.5**3 * abs(np.linalg.det(matrix[:3, :3]))
-            )
+            np.isclose(np.linalg.det(window.session.placement.matrix[:3, :3]), 1.5**3 * size)
+            and np.allclose(layer.data, wanted)
         )
     )
     until_drawn(window)
