@@ -45,7 +45,7 @@ class AdjustmentPanel(QWidget):
         self.larger = _button("+", "Larger in all directions.", lambda: self._scale(1, lambda seen: None))
         self.narrower = _button("↔ −", "Narrower.", lambda: self._scale(-1, lambda seen: seen.right))
         self.wider = _button("↔ +", "Wider.", lambda: self._scale(1, lambda seen: seen.right))
-        self.lower = _button("↕ −", "Less tall.", lambda: self._scale(-1, lambda seen: seen.down))
+        self.flatter = _button("↕ −", "Flatter.", lambda: self._scale(-1, lambda seen: seen.down))
         self.taller = _button("↕ +", "Taller.", lambda: self._scale(1, lambda seen: seen.down))
         self.left_about = _button("⟲", "Turn it anticlockwise.", lambda: self._turn(-1))
         self.right_about = _button("⟳", "Turn it clockwise.", lambda: self._turn(1))
@@ -70,17 +70,14 @@ class AdjustmentPanel(QWidget):
         grid = QGridLayout(self._steps)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(3)
-        for number, (name, buttons, step) in enumerate(
-            (
-                ("Move", (self.left, self.right, self.up, self.down, self.back, self.on), self.distance),
-                (
-                    "Scale",
-                    (self.smaller, self.larger, self.narrower, self.wider, self.lower, self.taller),
-                    self.share,
-                ),
-                ("Turn", (self.left_about, self.right_about), self.angle),
-            )
-        ):
+        move = (self.left, self.right, self.up, self.down, self.back, self.on)
+        scale = (self.smaller, self.larger, self.narrower, self.wider, self.flatter, self.taller)
+        lines: tuple[tuple[str, tuple[QToolButton, ...], QDoubleSpinBox], ...] = (
+            ("Move", move, self.distance),
+            ("Scale", scale, self.share),
+            ("Turn", (self.left_about, self.right_about), self.angle),
+        )
+        for number, (name, buttons, step) in enumerate(lines):
             grid.addWidget(quiet(name), number, 0)
             for column, button in enumerate(buttons):
                 grid.addWidget(button, number, column + 1)
