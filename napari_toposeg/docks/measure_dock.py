@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from qtpy.QtGui import QGuiApplication, QPaintEvent
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QPushButton, QSpinBox
 
 from napari_toposeg.docks.colour_scale import ColourScale
@@ -177,21 +177,22 @@ class MeasureDock(Dock):
         self._asked += 1
         self._soon.start()
 
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Measure what changed while nobody looked."""
-        super().showEvent(event)
-        if self._stale:
-            self._soon.start()
+    @property
+    def seen(self) -> bool:
+        """Whether any of the dock is on the screen; one behind another tab is visible to Qt, and lies outside."""
+        return not self.visibleRegion().isEmpty()
 
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Behind another tab: nothing is measured, so that no run waits for it."""
-        super().hideEvent(event)
-        self._soon.stop()
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Measure what changed while nobody looked: a dock is painted when it comes to the front."""
+        super().paintEvent(event)
+        if self._stale and not self._soon.isActive() and not self.workspace.session.running:
+            self._soon.start()
 
     def _measure(self) -> None:
         session = self.workspace.session
-        # While a run goes on its steps come first; its result is measured.
-        if not self.isVisible() or session.running:
+        # While a run goes on its steps come first; its result is measured. Behind another tab nothing is, so that no
+        # run waits for it.
+        if not self.seen or session.running:
             return
         self._stale = False
         self._asked += 1
