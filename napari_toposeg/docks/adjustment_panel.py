@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_toposeg.docks.dock import quiet
 from napari_toposeg.docks.handles import Handles
 from napari_toposeg.docks.seen_axes import SeenAxes, seen_axes
 from napari_toposeg.docks.workspace import Workspace
+
+_BUTTON = 42
+"""Pixels."""
 
 
 class AdjustmentPanel(QWidget):
@@ -72,7 +75,7 @@ class AdjustmentPanel(QWidget):
         grid.setSpacing(3)
         move = (self.left, self.right, self.up, self.down, self.back, self.on)
         scale = (self.smaller, self.larger, self.narrower, self.wider, self.flatter, self.taller)
-        lines: tuple[tuple[str, tuple[QToolButton, ...], QDoubleSpinBox], ...] = (
+        lines: tuple[tuple[str, tuple[QPushButton, ...], QDoubleSpinBox], ...] = (
             ("Move", move, self.distance),
             ("Scale", scale, self.share),
             ("Turn", (self.left_about, self.right_about), self.angle),
@@ -147,12 +150,12 @@ def _minus(way: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
     return None if way is None else -way
 
 
-def _button(text: str, tip: str, clicked: Callable[[], None]) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
+def _button(text: str, tip: str, clicked: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
     button.setToolTip(tip)
-    button.setAutoRepeat(False)
-    button.setMinimumWidth(38)
+    # All in one column alike, and no wider than their signs: six of them stand in a row of a narrow dock.
+    button.setFixedWidth(_BUTTON)
+    button.setStyleSheet("QPushButton { padding: 3px 0px; }")
     button.clicked.connect(clicked)
     return button
 

@@ -162,6 +162,7 @@ class PlacementPanel(QWidget):
         row.addWidget(self.points_undo)
         rows.addLayout(row)
         rows.addWidget(self.points_state)
+        rows.addStretch(1)
         stroke_page = QWidget()
         rows = QVBoxLayout(stroke_page)
         rows.setContentsMargins(0, 0, 0, 0)
