@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -308,12 +307,11 @@ class BarcodeDock(Dock):
             self._show_whether_ready()
         kind = (self.source.currentData() or ("", ""))[0]
         # The barcode of the result before is gone with it.
-        if kind == "result" and self.isVisible():
+        if kind == "result" and self.in_sight:
             self._find()
 
-    def showEvent(self, event: QShowEvent | None) -> None:
+    def came_in_sight(self) -> None:
         """A result that came while the dock was behind others is looked at now."""
-        super().showEvent(event)
         kind = (self.source.currentData() or ("", ""))[0]
         if kind == "result" and self._barcode.barcode is None and not self._barcode.computing:
             self._find()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_toposeg.docks.workspace import Workspace, workspace_of
 
@@ -30,6 +31,11 @@ class Dock(QWidget):
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(10, 8, 10, 8)
         self.rows.setSpacing(6)
+        self._holder: QDockWidget | None = None
+        # What is seen of a dock is known only after the event that shows it.
+        self._look_soon = QTimer(self)
+        self._look_soon.setSingleShot(True)
+        self._look_soon.timeout.connect(self._look)
         # After napari has put this dock into the window: whichever dock comes first, the certificate is in sight.
         timer = QTimer(self)
         timer.setSingleShot(True)
@@ -40,6 +46,33 @@ class Dock(QWidget):
         from napari_toposeg.docks.certificate_line import show_certificate_line
 
         show_certificate_line(self.workspace)
+
+    @property
+    def in_sight(self) -> bool:
+        """Whether a person can see some of it. To Qt a dock behind another one's tab is visible, and always was."""
+        return not self.visibleRegion().isEmpty()
+
+    def came_in_sight(self) -> None:
+        """The dock was opened, or its tab was brought to the front: for docks that do nothing while nobody looks."""
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Hear from now on when the tab of this dock is brought to the front."""
+        super().showEvent(event)
+        holder = self.parentWidget()
+        while holder is not None and not isinstance(holder, QDockWidget):
+            holder = holder.parentWidget()
+        if holder is not None and holder is not self._holder:
+            self._holder = holder
+            holder.visibilityChanged.connect(self._sight_changed)
+        self._look_soon.start(0)
+
+    def _sight_changed(self, seen: bool) -> None:
+        if seen:
+            self._look_soon.start(0)
+
+    def _look(self) -> None:
+        if self.in_sight:
+            self.came_in_sight()
 
     def event(self, event: QEvent | None) -> bool:
         """Die when the dock is closed: napari only takes its widget out of the window."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QGuiApplication, QPaintEvent
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QPushButton, QSpinBox
 
 from napari_toposeg.docks.colour_scale import ColourScale
@@ -177,22 +177,16 @@ class MeasureDock(Dock):
         self._asked += 1
         self._soon.start()
 
-    @property
-    def seen(self) -> bool:
-        """Whether any of the dock is on the screen; one behind another tab is visible to Qt, and lies outside."""
-        return not self.visibleRegion().isEmpty()
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Measure what changed while nobody looked: a dock is painted when it comes to the front."""
-        super().paintEvent(event)
-        if self._stale and not self._soon.isActive() and not self.workspace.session.running:
+    def came_in_sight(self) -> None:
+        """Measure what changed while nobody looked."""
+        if self._stale:
             self._soon.start()
 
     def _measure(self) -> None:
         session = self.workspace.session
         # While a run goes on its steps come first; its result is measured. Behind another tab nothing is, so that no
         # run waits for it.
-        if not self.seen or session.running:
+        if not self.in_sight or session.running:
             return
         self._stale = False
         self._asked += 1

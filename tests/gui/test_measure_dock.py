@@ -146,7 +146,7 @@ def test_a_label_map_is_measured_object_by_object_and_goes_with_its_layer(window
 def test_behind_another_tab_nothing_is_measured(window, dock, reference) -> None:
     before = dock.measures
     _dock_of(window.prior).raise_()
-    window.until(lambda: not dock.seen)
+    window.until(lambda: not dock.in_sight)
     dock.reference.choose(reference)
     dock.reference.activated.emit(1)
     window.qtbot.wait(600)
