@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_toposeg.docks.display import from_display
+from napari_toposeg.docks.placement_panel import Way
 
 WINDOW = "Works on 24 \u00d7 24 \u00d7 24 voxels"
 
@@ -66,7 +67,7 @@ def test_where_a_network_cannot_be_asked_the_dock_says_that_it_will_fit_and_why(
     window.session.network = None
     window.open(ball_file)
     window.prior.gallery.button("ball").click()
-    window.prior.placement.ways.buttons.button(2).click()
+    window.prior.placement.choose(Way.IMAGE)
     window.until(lambda: "looks around a box" in method.why.text())
     assert labels(method.network)[0] == "Automatic: fit this image"
     assert method.iterations.isVisible()

@@ -305,7 +305,7 @@ def test_samples_open_and_segment_in_the_whole_image(window, sample) -> None:
     window.viewer.open_sample("napari-toposeg", sample)
     window.until(lambda: window.session.volume is not None)
     window.prior.gallery.button(sample).click()
-    window.prior.placement.ways.buttons.button(2).click()
+    window.prior.placement.choose(Way.IMAGE)
     window.until(lambda: window.workspace.layers.template is not None)
     window.run()
     assert window.session.result.certificate.topology_ok
