@@ -1,6 +1,6 @@
 """Takes the pictures of the guide: walks through the real window, step by step, on the project's own image.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER]
+    xvfb-run -a -s "-screen 0 1600x1200x24" python docs/screenshots.py [FOLDER]
 
 QT_QPA_PLATFORM must not be "offscreen": napari's canvas cannot be drawn there.
 """
@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QApplication
 from napari_toposeg.docks.launch import DOCKS, PLUGIN, open_all
 from napari_toposeg.docks.workspace import workspace_of
 
-SIZE = (1600, 1000)
+SIZE = (1600, 1120)
 MOST_BYTES = 300_000
 FOLDER = Path(__file__).parent / "pictures"
 _PATIENCE = 300.0

@@ -20,8 +20,9 @@ DOCKS = ("Prior", "Segment", "Deformation", "Barcode", "Fine-tune", "Measure")
 
 _WIDTH = 420
 _PRIOR_SHARE = 0.62
-_TALL = 950
-"""Pixels of a screen from which Prior and Segment find room one above the other; on a smaller one all are tabs."""
+_TALL = 1160
+"""Pixels of a screen from which Prior and Segment find room one above the other; on a smaller one all are tabs. The two
+need 1103 with napari's menu and the certificate: on a screen of 1080 the window reached beyond it."""
 
 
 def open_all(viewer: Viewer) -> None:
@@ -33,7 +34,9 @@ def open_all(viewer: Viewer) -> None:
     workspace = workspace_of(viewer)
     show_certificate_line(workspace)
     docks = {name: _dock_of(viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]) for name in DOCKS}
-    for dock in docks.values():
+    for name, dock in docks.items():
+        # Napari's title, "Prior (napari-toposeg)", leaves "Prior (…" on a tab.
+        dock.setWindowTitle(name)
         dock.show()
     prior, segment, *others = (docks[name] for name in DOCKS)
     window = prior.window()
