@@ -79,9 +79,7 @@ class Networks:
             method = default_method(prior, site, volume)
         else:
             known = default_weights(prior)
-            method = Method(
-                known, "" if known else f"No shipped network was trained with the prior {prior.name!r}."
-            )
+            method = Method(known, "" if known else f"No shipped network was trained with the prior {prior.name!r}.")
         best = method.known
         fitting = {
             known.name: NetworkChoice(
