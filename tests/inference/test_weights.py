@@ -372,7 +372,7 @@ def test_the_users_own_folder_is_what_the_variable_says_or_the_systems(
     assert "napari-toposeg" in own_folder().parts
 
 
-def test_weights_in_the_users_own_folder_have_a_name(folder: Path) -> None:
+def test_weights_in_the_users_own_folder_have_a_name(folder: Path, resources: Path) -> None:
     save_weights(*make(), folder / "ring-v1.2.safetensors")
     (folder / "notes.txt").write_text("not weights")
     (known,) = known_weights()
@@ -383,12 +383,12 @@ def test_weights_in_the_users_own_folder_have_a_name(folder: Path) -> None:
     assert "toposeg models" in message
 
 
-def test_no_folder_is_no_weights(folder: Path) -> None:
+def test_no_folder_is_no_weights(folder: Path, resources: Path) -> None:
     folder.rmdir()
     assert known_weights() == ()
 
 
-def test_weights_without_a_card_are_listed_with_the_reason_and_refused_by_name(folder: Path) -> None:
+def test_weights_without_a_card_are_listed_with_the_reason_and_refused_by_name(folder: Path, resources: Path) -> None:
     save_weights(*make(), folder / "ring.safetensors")
     (folder / "ring.json").unlink()
     (known,) = known_weights()
