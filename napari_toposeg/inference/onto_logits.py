@@ -19,7 +19,8 @@ from napari_toposeg.topology import largest_components
 from napari_toposeg.volume import Volume
 
 ITERATIONS = 50
-"""Of the fit. On a network's map, which is all but two-phased, 160 come to the same."""
+"""Of the fit. With so many, and the snap after it, six development hippocampi had the Dice of the network's own mask
+(.545 on average); more were not tried."""
 
 _LEAST_VOXELS = 20
 
