@@ -60,7 +60,11 @@ class Case:
 
 
 def find_cases(
-    images: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None, *, patient: str = ""
+    images: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
+    *,
+    patient: str = "",
+    partly: bool = False,
 ) -> tuple[Case, ...]:
     """Find the cases in a folder.
 
@@ -78,6 +82,8 @@ def find_cases(
     patient : str
         Regular expression that finds the patient in a case's name; its first group is the name, or all that it
         matches where it has none. Default: every file is a patient, so that all images of a stack are.
+    partly : bool
+        Whether images may lack a label: somebody is still at work on the labels. None of them has to have one.
 
     Returns
     -------
@@ -87,8 +93,8 @@ def find_cases(
     Raises
     ------
     ToposegError
-        If a folder is missing or has no images, an image has no label, or two of them, two files are the same case, an
-        .npz does not hold what is needed, or the pattern is none or finds nobody in a name.
+        If a folder is missing or has no images, an image has no label (unless `partly`), or two of them, two files are
+        the same case, an .npz does not hold what is needed, or the pattern is none or finds nobody in a name.
 
     Warns
     -----
@@ -104,7 +110,7 @@ def find_cases(
     files = _without_labels(files_by_name(folder, endings=IMAGE_ENDINGS, called="image"))
     label_files: dict[str, Path] = {}
     if labels is not None:
-        label_files = _labels_of(files, folder, Path(labels))
+        label_files = _labels_of(files, folder, Path(labels), partly=partly)
     short = all(name.endswith(_CHANNEL) and name != _CHANNEL for name in files)
     pattern = _pattern(patient)
     cases = []
@@ -166,7 +172,7 @@ def _without_labels(files: Mapping[str, Path]) -> dict[str, Path]:
     return {name: file for name, file in files.items() if name not in lying_beside}
 
 
-def _labels_of(files: Mapping[str, Path], images: Path, labels: Path) -> dict[str, Path]:
+def _labels_of(files: Mapping[str, Path], images: Path, labels: Path, *, partly: bool) -> dict[str, Path]:
     """The label of each image, by the image's name."""
     there = files_by_name(labels, endings=IMAGE_ENDINGS, called="label")
     same = labels.resolve() == images.resolve()
@@ -185,7 +191,7 @@ def _labels_of(files: Mapping[str, Path], images: Path, labels: Path) -> dict[st
         if fitting:
             found[stem] = fitting[0]
     lone = [stem for stem in files if stem not in found]
-    if lone:
+    if lone and not partly:
         raise ToposegError(
             f"Of {len(files)} images in {images}, {len(lone)} have no label in {labels}: {listed(lone)}.",
             why=f"A label has its image's name, and may have one of {', '.join(LABEL_SUFFIXES)} behind it.",

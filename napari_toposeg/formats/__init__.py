@@ -28,7 +28,7 @@ from napari_toposeg.formats.paths import (
 )
 from napari_toposeg.formats.pictures import picture_volume, read_picture, write_picture
 from napari_toposeg.formats.report import complete_report, report_text, write_report
-from napari_toposeg.formats.templates import read_prior
+from napari_toposeg.formats.templates import read_prior, write_prior
 from napari_toposeg.formats.volumes import WRITTEN_ENDINGS, read_volume, write_image, write_labels, write_mask
 from napari_toposeg.volume import check_finite
 
@@ -75,5 +75,6 @@ __all__ = [
     "write_nifti_image",
     "write_nifti_mask",
     "write_picture",
+    "write_prior",
     "write_report",
 ]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.masks import read_mask
 from napari_toposeg.formats.paths import ENDINGS, split_ending, split_label
-from napari_toposeg.frame import box_of, box_slices
+from napari_toposeg.formats.volumes import write_mask
+from napari_toposeg.frame import Frame, box_of, box_slices
+from napari_toposeg.volume import Volume
 
 if TYPE_CHECKING:
     from napari_toposeg.priors import Prior
+
+
+TEMPLATE_SIDE = 96
+"""Voxels along each side of the file of a template."""
 
 
 def read_prior(text: str) -> Prior:
@@ -50,6 +60,36 @@ def read_prior(text: str) -> Prior:
         )
     mask, source = read_mask(place, label=label)
     return prior_from_mask(mask, source.spacing, name=split_ending(place)[0])
+
+
+def write_prior(prior: Prior, path: str | os.PathLike[str]) -> None:
+    """Write a template as the mask of a file, of which `read_prior` makes it again, but for what a raster loses.
+
+    Parameters
+    ----------
+    prior : Prior
+        The template; it takes up the middle three quarters of a grid of `TEMPLATE_SIDE` voxels a side.
+    path : path
+        As in `write_mask`; appears whole or not at all.
+
+    Raises
+    ------
+    ToposegError
+        If the template has another topology on that grid, or the file cannot be written.
+    """
+    from napari_toposeg.priors import place_in_box, template_mask
+    from napari_toposeg.topology import betti_numbers
+
+    frame = Frame(np.eye(4), (TEMPLATE_SIDE,) * prior.ndim)
+    middle = [(TEMPLATE_SIDE / 8.0, TEMPLATE_SIDE * 7.0 / 8.0)] * prior.ndim
+    mask = template_mask(prior, place_in_box(replace(prior, keeps_proportions=True), frame, middle), frame)
+    if betti_numbers(mask) != prior.betti:
+        raise ToposegError(
+            f"The template {prior.name!r} loses its topology in a file.",
+            why=f"Its walls are thinner than a voxel of a grid of {TEMPLATE_SIDE} voxels a side.",
+            todo="Give a mask as the prior instead.",
+        )
+    write_mask(mask, Volume.from_stored(mask.astype(np.uint8), np.eye(4)), path)
 
 
 def _mean_of_folder(folder: Path, label: int | None) -> Prior:

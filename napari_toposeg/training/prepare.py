@@ -13,7 +13,7 @@ from torch import nn
 
 from napari_toposeg.data import Case, Split, cases_of, draw_split, find_cases, read_case, read_split
 from napari_toposeg.errors import ToposegError, ToposegWarning, listed
-from napari_toposeg.formats import read_prior
+from napari_toposeg.formats import read_prior, write_prior
 from napari_toposeg.inference.weights import load_weights
 from napari_toposeg.networks import (
     NETWORK_NAMES,
@@ -286,12 +286,6 @@ def check_network(network: nn.Module, config: TrainingConfig) -> None:
 
 
 def _write_mean_shape(cases: Sequence[Case], wanted: TrainedObject, place: Path) -> None:
-    from napari_toposeg.formats import write_mask
-    from napari_toposeg.frame import Frame
-    from napari_toposeg.priors import place_in_box, template_mask
-    from napari_toposeg.topology import betti_numbers
-    from napari_toposeg.volume import Volume
-
     masks, spacings = [], []
     for case in cases:
         volume, label_map = read_case(case)
@@ -304,19 +298,4 @@ def _write_mean_shape(cases: Sequence[Case], wanted: TrainedObject, place: Path)
         raise ToposegError(
             "A mean shape cannot be made.", why="The object is in no training label.", todo="Say other labels."
         )
-    mean = mean_shape(masks, spacings, name=MEAN_SHAPE)
-    side = _TEMPLATE_SIDE
-    frame = Frame(np.eye(4), (side,) * mean.ndim)
-    middle = [(side / 8.0, side * 7.0 / 8.0)] * mean.ndim
-    mask = template_mask(mean, place_in_box(replace(mean, keeps_proportions=True), frame, middle), frame)
-    if betti_numbers(mask) != mean.betti:
-        raise ToposegError(
-            "The mean shape loses its topology.",
-            why=f"Its walls are thinner than a voxel of its {_TEMPLATE_SIDE}-voxel file.",
-            todo="Give a mask as the prior instead.",
-        )
-    write_mask(mask, Volume.from_stored(mask.astype(np.uint8), np.eye(4)), place)
-
-
-_TEMPLATE_SIDE = 96
-"""Voxels along each side of the file of a mean shape."""
+    write_prior(mean_shape(masks, spacings, name=MEAN_SHAPE), place)

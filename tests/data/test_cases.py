@@ -261,6 +261,17 @@ def test_an_image_without_its_one_label_is_refused(make: Callable[[Path], Any], 
         find_cases(tmp_path, tmp_path)
 
 
+def test_where_somebody_is_still_at_work_images_may_lack_a_label(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        nifti(tmp_path / "images" / f"{name}.nii.gz")
+    nifti(tmp_path / "labels" / "b_seg.nii.gz", LABELS)
+    cases = find_cases(tmp_path / "images", tmp_path / "labels", partly=True)
+    assert {case.name: case.label and case.label.name for case in cases} == {"a": None, "b": "b_seg.nii.gz", "c": None}
+    nifti(tmp_path / "labels" / "b.nii.gz", LABELS)
+    with pytest.raises(ToposegError, match="has 2 labels"):
+        find_cases(tmp_path / "images", tmp_path / "labels", partly=True)
+
+
 def test_an_npz_and_a_picture_are_no_pair(tmp_path: Path) -> None:
     packed(tmp_path / "images" / "a.npz", image=np.zeros((6, 9)))
     picture(tmp_path / "labels" / "a.png")

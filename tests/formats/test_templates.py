@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import read_prior
+from napari_toposeg.formats import read_prior, write_prior
 from napari_toposeg.priors import find_prior, prior_names
 
 
@@ -49,6 +49,14 @@ def test_a_folder_of_masks_becomes_their_mean_shape(tmp_path):
         prior = read_prior(text)
         assert prior.name == tmp_path.name
         assert prior.betti == betti
+
+
+@pytest.mark.parametrize("name", ["torus", "shell", "annulus"])
+def test_a_template_that_was_written_is_read_back_with_its_topology(name, tmp_path):
+    prior = find_prior(name)
+    write_prior(prior, tmp_path / "template.nii.gz")
+    again = read_prior(str(tmp_path / "template.nii.gz"))
+    assert (again.betti, again.ndim) == (prior.betti, prior.ndim)
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
