@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_toposeg.losses import PersistenceLoss
 from napari_toposeg.networks import DeformationNetwork, Deformed, WUNet
-from napari_toposeg.training.config import TrainingConfig
+from napari_toposeg.training.config import PIXEL_WISE, TrainingConfig
 from napari_toposeg.training.history import SCORE, is_exhausted
 from napari_toposeg.training.objectives import Terms, deformation_terms, pixel_wise_terms
 from napari_toposeg.training.samples import Sample
@@ -58,6 +58,9 @@ class TrainingModule(lightning.LightningModule):
         validation: Sequence[Sample] = (),
     ) -> None:
         super().__init__()
+        if config.window.ndim == 3 and config.network in PIXEL_WISE:
+            # On a CPU a U-Net's batch takes .50 s instead of .63.
+            network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.network = network
         self.betti = tuple(betti)
         self.config = config
@@ -152,8 +155,10 @@ class TrainingModule(lightning.LightningModule):
         if isinstance(self.network, DeformationNetwork):
             deformed: Deformed = self.network(image, self.shown_templates())
             return deformation_terms(deformed, image, label, weights, self._topology)
-        passes = self.network.passes(image) if isinstance(self.network, WUNet) else (self.network(image),)
-        return pixel_wise_terms(passes, label, weights, self._topology)
+        coarse = self.config.optimisation.precision == "bfloat16"
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=coarse):
+            passes = self.network.passes(image) if isinstance(self.network, WUNet) else (self.network(image),)
+        return pixel_wise_terms([logits.float() for logits in passes], label, weights, self._topology)
 
     def asked_label(self, label: Tensor | None) -> Tensor | None:
         """What is asked for in this epoch, where a label is known: the label, or the same with its holes filled."""

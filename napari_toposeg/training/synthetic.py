@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_toposeg.data.synthetic import SyntheticSample, SyntheticSettings, synthetic_priors, synthetic_sample
+from napari_toposeg.data.synthetic import SyntheticSample, synthetic_priors, synthetic_sample
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.inference.window import Window
 from napari_toposeg.priors import axis_number
@@ -114,5 +115,5 @@ def check_synthetic(config: TrainingConfig) -> None:
 
 def _drawn(config: TrainingConfig, *numbers: int) -> SyntheticSample:
     (wanted,) = config.objects
-    settings = SyntheticSettings(margin=config.window.margin)
+    settings = replace(config.data.drawn, margin=config.window.margin)
     return synthetic_sample(wanted.prior, config.window.shape, (config.seed, *numbers), settings)

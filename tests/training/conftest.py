@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_toposeg.data import Augmentation
 from napari_toposeg.inference.window import Window
 from napari_toposeg.training import Data, LossWeights, Optimisation, TrainedObject, TrainingConfig
+from napari_toposeg.training.config import Precision
 
 SIDE = 24
 
@@ -97,6 +98,7 @@ def _config_of(
     batch: int = 4,
     learning_rate: float = 1e-2,
     patience: int = 0,
+    precision: Precision = "float32",
     weights: LossWeights | None = None,
     data: dict[str, Any] | None = None,
     **more: Any,
@@ -110,7 +112,9 @@ def _config_of(
         window or Window((SIDE, SIDE), "image", template=0.6),
         settings=SMALL[network] | more.pop("settings", {}),
         weights=weights or LossWeights(),
-        optimisation=Optimisation(learning_rate=learning_rate, batch=batch, epochs=epochs, patience=patience),
+        optimisation=Optimisation(
+            learning_rate=learning_rate, batch=batch, epochs=epochs, patience=patience, precision=precision
+        ),
         **{"augmentation": Augmentation.none(), "device": "cpu", **more},
     )
 

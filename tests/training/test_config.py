@@ -95,6 +95,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("optimisation.epochs", 0, "epochs"),
     ("optimisation.batch", 0, "batch"),
     ("optimisation.patience", -1, "patience"),
+    ("optimisation.precision", "float16", "at 'optimisation.precision'"),
+    ("optimisation.precision", "bfloat16", "deforms in float32"),
     ("optimisation.optimizer", "sgd", "at 'optimisation.optimizer'"),
     ("optimisation.learning_rate", 0.0, "learning_rate"),
     ("optimisation.learning_rate", float("nan"), "learning_rate"),
@@ -123,6 +125,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("seed", -1, "seed"),
     ("seed", True, "at 'seed'"),
     ("devices", 0, "devices"),
+    ("data.drawn", {"taper": [0.5, 0.1]}, "taper runs from 0.5 to 0.1"),
+    ("data.drawn", {"colour": 1}, "at 'data.drawn.colour'"),
     ("data.unlabelled", "more", "window around the organ's box"),
 ]
 

@@ -60,6 +60,15 @@ def test_in_3d_it_falls_too(config_of: ConfigOf, network: str, balls: Path, tmp_
     assert falls(losses(trained(config, tmp_path / network)))
 
 
+def test_in_bfloat16_it_falls_too_and_the_weights_are_float32(config_of: ConfigOf, rings: Path, tmp_path: Path) -> None:
+    result = trained(config_of(rings, "unet", epochs=8, learning_rate=0.01, precision="bfloat16"), tmp_path / "coarse")
+    assert falls(losses(result))
+    assert {tensor.dtype for tensor in load_weights(result.weights.path)[0].parameters()} == {torch.float32}
+    fine = trained(config_of(rings, "unet", epochs=8, learning_rate=0.01), tmp_path / "fine")
+    assert losses(fine) != losses(result)
+    assert losses(fine) == pytest.approx(losses(result), rel=0.1)
+
+
 def test_without_labels_a_deformation_network_learns_by_chan_vese(
     config_of: ConfigOf, rings: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_toposeg.data.synthetic import SyntheticSettings
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.inference import Window
 from napari_toposeg.steps import last
@@ -91,6 +92,16 @@ def test_the_windows_margin_is_the_samples() -> None:
         for one in (config_of(), narrow)
     ]
     assert areas[1] > 1.2 * areas[0]
+
+
+def test_what_they_are_drawn_from_can_be_said() -> None:
+    config = config_of()
+    quiet = SyntheticSettings(noise=(0.001, 0.001), speckle_chance=0.0, margin=0.9)
+    others = SyntheticSamples(replace(config, data=replace(config.data, drawn=quiet)))
+    usual = SyntheticSamples(config)
+    # The object is the same, in the window's margin and not in that one.
+    assert torch.equal(others[True, 0, 0]["label"], usual[True, 0, 0]["label"])
+    assert not torch.equal(others[True, 0, 0]["image"], usual[True, 0, 0]["image"])
 
 
 @pytest.mark.parametrize(
