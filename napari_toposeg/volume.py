@@ -56,6 +56,8 @@ class Volume:
         How it lay in its file.
     path : str or None
         Where it came from.
+    frame_number : int or None
+        Which of several frames it is there; None where there is one.
 
     Notes
     -----
@@ -67,6 +69,7 @@ class Volume:
     name: str
     stored: Stored
     path: str | None = field(default=None)
+    frame_number: int | None = None
 
     @property
     def ndim(self) -> int:
@@ -95,6 +98,7 @@ class Volume:
         name: str = "image",
         header: Any = None,
         path: str | None = None,
+        frame_number: int | None = None,
     ) -> Volume:
         """Make a volume of an array as it lies in a file.
 
@@ -104,7 +108,7 @@ class Volume:
             Values in the file's axis order.
         affine : (4, 4) array
             From the file's voxel indices to RAS mm.
-        name, header, path
+        name, header, path, frame_number
             Kept with the volume.
 
         Raises
@@ -151,7 +155,7 @@ class Volume:
             kept = [axis for axis in range(3) if axis != dropped]
             canonical_affine = canonical_affine[:, [*kept, dropped, 3]]
         stored = Stored(shape, affine, orientation, dropped, header)
-        return cls(canonical, canonical_affine, name, stored, path)
+        return cls(canonical, canonical_affine, name, stored, path, frame_number)
 
     def to_stored(self, array: NDArray[Any]) -> NDArray[Any]:
         """Turn an array on this volume's canonical grid, or on a box of it, into the file's own axis order.

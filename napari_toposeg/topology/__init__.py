@@ -15,6 +15,7 @@ from napari_toposeg.topology.connectivity import (
 from napari_toposeg.topology.correction import Correction, correct
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import path_snap, snap
+from napari_toposeg.topology.painting import Footprint, Painted, paint, stroke_footprint
 from napari_toposeg.topology.persistence import (
     Bar,
     Barcode,
@@ -35,6 +36,8 @@ __all__ = [
     "BettiMatching",
     "Certificate",
     "Correction",
+    "Footprint",
+    "Painted",
     "PersistencePairs",
     "barcode",
     "barcode_steps",
@@ -51,11 +54,13 @@ __all__ = [
     "largest_components",
     "mark_simple_points",
     "match_bars",
+    "paint",
     "path_snap",
     "persistence_pairs",
     "reach_voxel",
     "signed_distance",
     "snap",
+    "stroke_footprint",
     "touches_at_corners",
     "warm_up",
 ]

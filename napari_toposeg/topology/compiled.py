@@ -8,6 +8,7 @@ from napari_toposeg.topology.betti import betti_numbers, euler_changes
 from napari_toposeg.topology.components import fill_cavities, largest_components
 from napari_toposeg.topology.distance import signed_distance
 from napari_toposeg.topology.homotopy import snap
+from napari_toposeg.topology.painting import paint, stroke_footprint
 from napari_toposeg.topology.simple_points import mark_simple_points
 
 
@@ -26,3 +27,5 @@ def warm_up() -> None:
         mark_simple_points(mask)
         signed_distance(mask)
         snap(mask, np.full(shape, -1.0, np.float32))
+        paint(mask, stroke_footprint(np.zeros((1, len(shape))), 2.0, shape), erase=True)
+        paint(mask, stroke_footprint(np.full((1, len(shape)), 2.0), 1.0, shape), erase=True)

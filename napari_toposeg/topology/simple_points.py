@@ -21,6 +21,7 @@ _ALL = _bits(_CUBE)
 _CENTRE = _bits([(1, 1, 1)])
 _FACES = _bits([o for o in _CUBE if sum(abs(k - 1) for k in o) == 1])
 _FACES_AND_EDGES = _bits([o for o in _CUBE if sum(abs(k - 1) for k in o) in (1, 2)])
+_MIDDLE = _bits([o for o in _CUBE if o[0] == 1])
 _NOT_FIRST_COLUMN, _NOT_LAST_COLUMN = _bits([o for o in _CUBE if o[2] > 0]), _bits([o for o in _CUBE if o[2] < 2])
 _NOT_FIRST_ROW, _NOT_LAST_ROW = _bits([o for o in _CUBE if o[1] > 0]), _bits([o for o in _CUBE if o[1] < 2])
 
@@ -79,6 +80,30 @@ def simple_in(neighbourhood: int) -> bool:
     if _corner_component(foreground, foreground & -foreground) != foreground:
         return False
     return touching & ~_face_component(background, touching & -touching) == 0
+
+
+@njit(cache=True, nogil=True)
+def parts_in(neighbourhood: int, flat: bool) -> tuple[int, int]:
+    """How many parts of foreground and background meet at the centre of a 3x3x3 neighbourhood; 2 stands for more.
+
+    It is (26, 6)-simple, or (8, 4)-simple in 2-D, where both are 1.
+
+    Parameters
+    ----------
+    neighbourhood : int
+        As in `simple_in`.
+    flat : bool
+        Whether it is a 2-D one: what lies above and below then belongs to neither.
+    """
+    foreground = neighbourhood & (_ALL ^ _CENTRE)
+    background = ~neighbourhood & (_FACES_AND_EDGES & _MIDDLE if flat else _FACES_AND_EDGES)
+    touching = background & _FACES
+    corners = faces = 0
+    if foreground != 0:
+        corners = 1 if _corner_component(foreground, foreground & -foreground) == foreground else 2
+    if touching != 0:
+        faces = 1 if touching & ~_face_component(background, touching & -touching) == 0 else 2
+    return corners, faces
 
 
 @njit(cache=True, nogil=True)

@@ -105,7 +105,7 @@ class Data:
     test: float = 0.15
     labelled: int = 0
     synthetic: int = 0
-    drawn: SyntheticSettings = SyntheticSettings()
+    drawn: SyntheticSettings = field(default_factory=SyntheticSettings)
     name: str = "images of the user's own"
     licence: str = "unknown"
 
