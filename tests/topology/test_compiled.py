@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from napari_toposeg.topology import betti, components, distance, homotopy, simple_points
+from napari_toposeg.topology import betti, components, distance, homotopy, painting, refusals, simple_points
 from napari_toposeg.topology.persistence import loops, merging, reduction
 
 # Those that Python calls; the others are compiled into them.
@@ -19,6 +19,8 @@ KERNELS = (
     distance._runs_to_distances,
     distance._across,
     homotopy._flip,
+    painting._spread,
+    refusals.classify_refused,
     simple_points._mark_simple,
     merging._join_plateau,
     merging._make_highest_the_root,
@@ -31,14 +33,14 @@ KERNELS = (
 SCRIPT = """
 import json
 import numpy as np
-from napari_toposeg.topology import betti, components, distance, homotopy, simple_points
+from napari_toposeg.topology import betti, components, distance, homotopy, painting, refusals, simple_points
 from napari_toposeg.topology import barcode, betti_numbers, correct, mark_simple_points, path_snap, signed_distance
-from napari_toposeg.topology import warm_up
+from napari_toposeg.topology import paint, stroke_footprint, warm_up
 from napari_toposeg.topology import persistence
 from napari_toposeg.topology.persistence import loops, merging, reduction
 
 names = {names}
-modules = betti, components, distance, homotopy, simple_points, loops, merging, reduction
+modules = betti, components, distance, homotopy, painting, refusals, simple_points, loops, merging, reduction
 kernels = [getattr(module, name) for module in modules
            for name in names if hasattr(module, name) and getattr(module, name).py_func.__module__ == module.__name__]
 warm_up()
@@ -56,6 +58,9 @@ for shape in ((14, 15), (14, 15, 16)):
             betti_numbers(kind, connectivity=connectivity)
             mark_simple_points(kind, connectivity=connectivity)
             path_snap(kind, [signed_distance(kind), 1.0 - kind], connectivity=connectivity)
+            footprint = stroke_footprint([[4] * len(shape), [12] * len(shape)], 3.0, kind.shape)
+            for erase in (False, True):
+                paint(kind, footprint, erase=erase, connectivity=connectivity)
             correct(kind, (1, 0, 0)[: len(shape)], connectivity=connectivity, spacing=[1, 2, 3][: len(shape)])
             correct(kind, (1, 1, 0)[: len(shape)], connectivity=connectivity, starts=[kind])
             for band in (0, 0.1):
