@@ -140,6 +140,9 @@ class LossWeights:
         Of the mean absolute Laplacian of each level.
     gradient : float
         Of the mean squared gradient of each level: TEDS-Net's and VoxelMorph's term.
+    hausdorff : float
+        Of the mean squared error of the mask, each voxel's times its squared distances to the borders of the label and
+        of the mask: it asks for the farthest error rather than for the area, of whatever answers.
     cross_entropy : float
         Of the binary cross entropy beside the Dice loss, for networks that answer with logits.
     projected_pooling : float
@@ -159,6 +162,7 @@ class LossWeights:
     jacobian: float = 100.0
     laplacian: float = 0.01
     gradient: float = 0.0
+    hausdorff: float = 0.0
     cross_entropy: float = 1.0
     projected_pooling: float = 0.0
     topology: float = 0.2

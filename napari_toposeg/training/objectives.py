@@ -53,6 +53,8 @@ def deformation_terms(
     terms: dict[str, Tensor] = {}
     if label is not None:
         terms["dice"] = soft_dice_loss(deformed.mask, label)
+        if weights.hausdorff:
+            terms["hausdorff"] = weights.hausdorff * _hausdorff(deformed.mask, label)
     elif topology is not None:
         terms["topology"] = weights.topology * topology(deformed.mask)
     else:
@@ -94,11 +96,22 @@ def pixel_wise_terms(
     if weights.cross_entropy:
         entropies = [binary_cross_entropy_with_logits(logits, label) for logits in passes]
         terms["cross entropy"] = weights.cross_entropy * torch.stack(entropies).mean()
+    if weights.hausdorff:
+        distances = [_hausdorff(torch.sigmoid(logits), label) for logits in passes]
+        terms["hausdorff"] = weights.hausdorff * torch.stack(distances).mean()
     if weights.projected_pooling:
         pooling = ProjectedPoolingLoss()
         pooled = [pooling(torch.sigmoid(logits), label) for logits in passes]
         terms["projected pooling"] = weights.projected_pooling * torch.stack(pooled).mean()
     return terms
+
+
+def _hausdorff(mask: Tensor, label: Tensor) -> Tensor:
+    """Karimi and Salcudean, "Reducing the Hausdorff distance in medical image segmentation", Eq. 8 (power 2)."""
+    from monai.losses import HausdorffDTLoss
+
+    loss: Tensor = HausdorffDTLoss(alpha=2.0, include_background=True)(mask, label)
+    return loss
 
 
 def _over_levels(term: object, levels: Sequence[Tensor]) -> Tensor:

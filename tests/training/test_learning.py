@@ -20,6 +20,7 @@ from napari_toposeg.steps import Finish, last
 from napari_toposeg.topology import betti_numbers
 from napari_toposeg.training import LossWeights, Trained, TrainedObject, TrainingConfig, train
 from napari_toposeg.training.module import TrainingModule
+from napari_toposeg.training.objectives import pixel_wise_terms
 from napari_toposeg.training.templates import filled
 
 RING = TrainedObject("annulus", (1,))
@@ -107,6 +108,22 @@ def test_the_persistence_loss_falls_on_unlabelled_images(config_of: ConfigOf, ri
     weights = LossWeights(topology=1.0)
     config = config_of(rings, mode="semi-supervised", data={"labelled": 3}, weights=weights, epochs=12)
     assert falls(losses(trained(config, tmp_path / "semi"), "unlabelled topology"))
+
+
+@pytest.mark.parametrize("network", ["unet", "tpsn"])
+def test_far_errors_are_a_term_of_any_network(config_of: ConfigOf, network: str, rings: Path, tmp_path: Path) -> None:
+    weights = LossWeights(hausdorff=0.1)
+    result = trained(config_of(rings, network, weights=weights, epochs=8, learning_rate=0.01), tmp_path / network)
+    assert falls(losses(result, "train hausdorff"))
+
+
+def test_a_far_error_costs_more_than_a_near_one_of_the_same_size() -> None:
+    label, near, far = (torch.zeros(1, 1, 32, 32) for _ in range(3))
+    label[..., 10:20, 10:20] = near[..., 10:20, 10:21] = far[..., 10:20, 10:20] = 1
+    far[..., 10:20, 28] = 1
+    terms = [pixel_wise_terms([40.0 * mask - 20.0], label, LossWeights(hausdorff=1.0)) for mask in (near, far)]
+    assert float(terms[1]["dice"]) == pytest.approx(float(terms[0]["dice"]), abs=1e-6)
+    assert float(terms[1]["hausdorff"]) > 10 * float(terms[0]["hausdorff"])
 
 
 def test_projected_pooling_is_a_term_beside_dice(config_of: ConfigOf, rings: Path, tmp_path: Path) -> None:
