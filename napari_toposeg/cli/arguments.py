@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NIFTI_OUTPUTS = (".nii.gz", ".nii")
 PICTURE_OUTPUTS = (".png", ".tif", ".tiff")
+MASK_OUTPUTS = (*NIFTI_OUTPUTS, ".nrrd", ".mha", ".dcm")
+SURFACE_OUTPUTS = (".stl", ".ply", ".vtk")
 
 
 def parse_roi(text: str) -> Box:
@@ -105,7 +107,7 @@ def check_folder(path: Path) -> None:
 
 def mask_endings(ndim: int) -> tuple[str, ...]:
     """The endings that a mask of so many dimensions can have."""
-    return NIFTI_OUTPUTS + PICTURE_OUTPUTS if ndim == 2 else NIFTI_OUTPUTS
+    return MASK_OUTPUTS + PICTURE_OUTPUTS if ndim == 2 else MASK_OUTPUTS
 
 
 def choose_prior(name: str | None, ndim: int, *, of: str = "image") -> Prior:

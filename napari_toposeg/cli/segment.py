@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from napari_toposeg.cli.arguments import NIFTI_OUTPUTS, Where, check_outputs, choose_prior, mask_endings
+from napari_toposeg.cli.arguments import (
+    NIFTI_OUTPUTS,
+    SURFACE_OUTPUTS,
+    Where,
+    check_outputs,
+    choose_prior,
+    mask_endings,
+)
 from napari_toposeg.errors import ToposegError
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ def segment(
     margin: Annotated[
         float | None, arg(metavar="MM", help_behavior_hint="(default: a sixth of the region's side)")
     ] = None,
+    series: Annotated[str | None, arg(metavar="N|UID", help_behavior_hint="")] = None,
     frame: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None,
     weights: Annotated[str | None, arg(metavar="NAME|FILE", help_behavior_hint="")] = None,
     network: Annotated[str | None, arg(metavar="NAME|none", help_behavior_hint="")] = None,
@@ -48,6 +56,7 @@ def segment(
     certify: Annotated[str, arg(metavar="strict|report|off")] = "strict",
     field: Annotated[Path | None, arg(metavar="FIELD", help_behavior_hint="")] = None,
     jacobian: Annotated[Path | None, arg(metavar="JAC", help_behavior_hint="")] = None,
+    surface: Annotated[Path | None, arg(metavar="MESH", help_behavior_hint="")] = None,
     report: Annotated[Path | None, arg(metavar="REPORT.json", help_behavior_hint="")] = None,
     json: Annotated[bool, arg(help_behavior_hint="")] = False,
     quiet: Annotated[bool, arg(help_behavior_hint="")] = False,
@@ -62,9 +71,11 @@ def segment(
     Parameters
     ----------
     image
-        What to segment: NIfTI (2-D, 3-D, or 4-D with --frame), PNG, JPEG or TIFF.
+        What to segment: a DICOM series (its folder, or any file of it), NIfTI (2-D, 3-D, or 4-D with --frame), NRRD,
+        MHA, PNG, JPEG or TIFF.
     output
-        Where the mask goes, on the image's own grid: .nii.gz or .nii, in 2-D also .png or .tif.
+        Where the mask goes, on the image's own grid: .nii.gz, .nii, .nrrd or .mha; .dcm, a DICOM segmentation, of a
+        DICOM image; in 2-D also .png or .tif.
     prior
         The template: a name that `toposeg priors` lists, a mask file, or a folder of masks (their mean shape). With
         --weights, their own; for several objects, a file with the labels 1, 2, ..
@@ -84,6 +95,8 @@ def segment(
         How far it reaches to the sides of the stroke.
     margin
         How much of the surroundings to look at.
+    series
+        Which DICOM series of a folder that holds several: its number in the list that is printed, or its UID.
     frame
         Which frame of a 4-D file, from 0.
     weights
@@ -115,6 +128,8 @@ def segment(
         Where the displacement field goes (.nii.gz).
     jacobian
         Where the map of Jacobian determinants goes (.nii.gz).
+    surface
+        Where the mask's surface goes: .stl, .ply or .vtk, closed, with the mask's topology, in mm (LPS).
     report
         Where the report goes (.json).
     json
@@ -124,7 +139,13 @@ def segment(
     """
     where = Where(roi, roi_from, place_from, margin, axis, points, stroke, radius)
     check_outputs(
-        [(output, mask_endings(2)), (field, NIFTI_OUTPUTS), (jacobian, NIFTI_OUTPUTS), (report, (".json",))],
+        [
+            (output, mask_endings(2)),
+            (field, NIFTI_OUTPUTS),
+            (jacobian, NIFTI_OUTPUTS),
+            (surface, SURFACE_OUTPUTS),
+            (report, (".json",)),
+        ],
         [image, prior, weights, hybrid, *where.files()],
     )
 
@@ -133,7 +154,7 @@ def segment(
     from napari_toposeg.cli.trained import Asked, find, shipped, unasked
     from napari_toposeg.formats import read_volume
     from napari_toposeg.inference import Settings, save
-    from napari_toposeg.inference.saving import no_field
+    from napari_toposeg.inference.saving import check_kind, no_field
 
     asked = Asked(network, weights, hybrid, prior)
     fitting = {"objective": objective, "moves": moves, "iterations": iterations}
@@ -151,8 +172,9 @@ def segment(
         refine=refine,  # type: ignore[arg-type]  # likewise
         **told,  # type: ignore[arg-type]
     )
-    volume = read_volume(image, frame)
+    volume = read_volume(image, frame, series=series)
     check_outputs([(output, mask_endings(volume.ndim))])
+    check_kind(volume, output, surface)
     prompts = read_prompts(include, exclude, volume)
     result: Outcome | MultiSegmentation
     notes = (lambda text: None) if quiet else say
@@ -182,7 +204,7 @@ def segment(
     if frame is not None:
         facts["input"]["frame"] = frame
     facts["input"].update(where.facts())
-    save(result, output, field=field, jacobian=jacobian, report=report, facts=facts)
+    save(result, output, field=field, jacobian=jacobian, surface=surface, report=report, facts=facts)
     if json:
         from napari_toposeg.cli.show import print_json
         from napari_toposeg.formats import complete_report
@@ -191,7 +213,7 @@ def segment(
     elif not quiet:
         from napari_toposeg.cli.show import show_result
 
-        show_result(result, [path for path in (output, field, jacobian, report) if path is not None])
+        show_result(result, [path for path in (output, field, jacobian, surface, report) if path is not None])
     return exit_code(result)
 
 

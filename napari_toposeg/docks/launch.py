@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 from napari_toposeg.docks.certificate_line import NAME as CERTIFICATE
 from napari_toposeg.docks.certificate_line import show_certificate_line
 from napari_toposeg.docks.workspace import workspace_of
-from napari_toposeg.formats import NIFTI_ENDINGS, split_ending
+from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
 
 PLUGIN = "napari-toposeg"
 DOCKS = ("Prior", "Segment", "Deformation", "Barcode", "Fine-tune", "Measure")
@@ -73,7 +73,7 @@ def open_application(path: str | os.PathLike[str] | None = None) -> None:
     open_all(viewer)
     if path is not None:
         # Pictures are napari's own business: our reader does not ask for them, so that it is not in anybody's way.
-        viewer.open(os.fspath(path), plugin=PLUGIN if split_ending(path)[1] in NIFTI_ENDINGS else "napari")
+        viewer.open(os.fspath(path), plugin="napari" if split_ending(path)[1] in PICTURE_ENDINGS else PLUGIN)
     try:
         napari.run()
     finally:

@@ -1,4 +1,4 @@
-"""Images from disk into napari."""
+"""Images from disk into napari: files, DICOM folders, and what is dropped on the window."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.docks.display import image_layer_data
-from napari_toposeg.formats import ENDINGS, NIFTI_ENDINGS, read_volume, split_ending
+from napari_toposeg.formats import DicomOrigin, can_read, frames_of_file, read_volume, series_of
 from napari_toposeg.volume import Volume
 
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
@@ -19,9 +19,9 @@ _SAMPLE = 200_000
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
-    """Whether we can read a file, by its name: a function that does, or None."""
+    """Whether we can read a file, or a folder of DICOM: a function that does, or None."""
     first = path if isinstance(path, str) else path[0]
-    return read if split_ending(first)[1] in ENDINGS else None
+    return read if can_read(first) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
@@ -33,7 +33,19 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         If a file cannot be read; napari shows the sentence.
     """
     paths = [path] if isinstance(path, str) else list(path)
-    return [layer_data(read_volume(one, frame_number=_ask_for_frame(one))) for one in paths]
+    layers = []
+    read_already: set[str] = set()
+    for one in paths:
+        # Whoever drops all files of a series on the window means the series, once.
+        if one in read_already:
+            continue
+        series = _ask_for_series(one)
+        volume = read_volume(one, frame_number=_ask_for_frame(one, series), series=series)
+        origin = volume.stored.header
+        if isinstance(origin, DicomOrigin):
+            read_already.update(str(file) for file in origin.files)
+        layers.append(layer_data(volume))
+    return layers
 
 
 def layer_data(volume: Volume) -> LayerData:
@@ -57,18 +69,26 @@ def is_label_map(voxels: NDArray[Any]) -> bool:
     return len(values) <= _MOST_LABELS and int(values[counts.argmax()]) == 0
 
 
-def _ask_for_frame(path: str) -> int | None:
-    """Which frame of a 4-D NIfTI file a person wants; None where there is only one."""
-    if split_ending(path)[1] not in NIFTI_ENDINGS:
-        return None
-    from napari_toposeg.formats.nifti_reading import NiftiFile
-
-    frames = int(np.prod(NiftiFile.open(path).shape[3:]))
-    if frames == 1:
-        return None
+def _ask_for_series(path: str) -> str | None:
+    """Which series of a DICOM folder a person wants; None where there is no choice."""
+    found = series_of(path)
     from qtpy.QtWidgets import QApplication, QInputDialog
 
-    if QApplication.instance() is None:
+    if not found or QApplication.instance() is None:
+        return None
+    words = [f"{number}: {one.words()}" for number, one in enumerate(found, start=1)]
+    word, chosen = QInputDialog.getItem(
+        None, "Which series?", f"{path}\nholds {len(found)} series. Open:", words, 0, False
+    )
+    return str(words.index(word) + 1) if chosen else "1"
+
+
+def _ask_for_frame(path: str, series: str | None) -> int | None:
+    """Which frame of a 4-D file or series a person wants; None where there is only one."""
+    frames = frames_of_file(path, series)
+    from qtpy.QtWidgets import QApplication, QInputDialog
+
+    if frames == 1 or QApplication.instance() is None:
         return None
     number, chosen = QInputDialog.getInt(
         None, "Which frame?", f"{path}\nholds {frames} frames, counted from 0. Open number:", 0, 0, frames - 1

@@ -14,7 +14,7 @@ from napari_toposeg.docks.dock import Dock, rule
 from napari_toposeg.docks.loss_curve import LossCurve
 from napari_toposeg.docks.method_panel import MethodPanel
 from napari_toposeg.docks.progress_line import ProgressLine
-from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
+from napari_toposeg.formats import PICTURE_ENDINGS, DicomOrigin, split_ending
 from napari_toposeg.steps import Step
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class SegmentDock(Dock):
         self.with_field = QCheckBox("Field")
         self.with_field.setToolTip("The displacement, beside the mask, as ITK's tools read it.")
         self.with_jacobian = QCheckBox("Jacobian")
+        self.with_surface = QCheckBox("Surface")
+        self.with_surface.setToolTip("The mask's surface as STL, closed, with the mask's topology, in mm (LPS).")
         self.with_report = QCheckBox("Report")
         self.with_report.setChecked(True)
         self._lay_out()
@@ -67,7 +69,7 @@ class SegmentDock(Dock):
         row = QHBoxLayout()
         row.addWidget(self.save_button, 1)
         row.addWidget(QLabel("with"))
-        for box in (self.with_field, self.with_jacobian, self.with_report):
+        for box in (self.with_field, self.with_jacobian, self.with_surface, self.with_report):
             row.addWidget(box)
         self.rows.addLayout(row)
 
@@ -98,6 +100,7 @@ class SegmentDock(Dock):
         self.cancel_button.setEnabled(running)
         self.save_button.setEnabled(not running and session.result is not None)
         self.with_report.setEnabled(not session.edited)
+        self.with_surface.setEnabled(self._solid())
         if session.placement is None:
             self.run_button.setToolTip("First choose a prior and place it.")
         else:
@@ -147,12 +150,19 @@ class SegmentDock(Dock):
             return
         picture = volume.path is not None and split_ending(volume.path)[1] in PICTURE_ENDINGS
         folder = Path(volume.path).parent if volume.path is not None else Path()
-        proposed = folder / f"{volume.name}_mask{'.png' if picture else '.nii.gz'}"
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the mask", str(proposed), "Masks (*.nii.gz *.nii *.png *.tif)"
-        )
+        dicom = isinstance(volume.stored.header, DicomOrigin)
+        # Beside a series' folder, not in it: other programs take whatever lies there for a part of it.
+        folder = folder.parent if dicom else folder
+        proposed = folder / f"{volume.name}_mask{'.png' if picture else '.seg.dcm' if dicom else '.nii.gz'}"
+        kinds = "*.nii.gz *.nii *.nrrd *.mha" + " *.dcm" * dicom + " *.png *.tif" * (volume.ndim == 2)
+        path, _ = QFileDialog.getSaveFileName(self, "Save the mask", str(proposed), f"Masks ({kinds})")
         if path:
             self.save(path)
+
+    def _solid(self) -> bool:
+        """Whether the image is one that a surface can be made in."""
+        volume = self.workspace.session.volume
+        return volume is not None and volume.ndim == 3
 
     def save(self, path: str) -> None:
         """Write the mask, and beside it what is ticked."""
@@ -160,11 +170,12 @@ class SegmentDock(Dock):
         session = self.workspace.session
         field = f"{stem}_field.nii.gz" if self.with_field.isChecked() else None
         jacobian = f"{stem}_jacobian.nii.gz" if self.with_jacobian.isChecked() else None
+        surface = f"{stem}_surface.stl" if self.with_surface.isChecked() and self._solid() else None
         report = f"{stem}_report.json" if self.with_report.isChecked() and not session.edited else None
-        written = [Path(name).name for name in (path, field, jacobian, report) if name is not None]
+        written = [Path(name).name for name in (path, field, jacobian, surface, report) if name is not None]
         # Compressing a large mask takes seconds.
         self.workspace.later(
-            lambda: session.save(path, field=field, jacobian=jacobian, report=report),
+            lambda: session.save(path, field=field, jacobian=jacobian, surface=surface, report=report),
             lambda _: self.workspace.signals.said.emit(f"Saved {', '.join(written)} in {Path(path).resolve().parent}."),
         )
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_toposeg.docks.display import METADATA, Shown, from_display
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import write_image
+from napari_toposeg.formats import DICOM_ENDINGS, split_ending, write_image
+from napari_toposeg.formats import write_labels as write_label_map
 from napari_toposeg.volume import Volume
 
 
@@ -37,7 +38,10 @@ def _write(path: str, data: NDArray[Any], attributes: dict[str, Any]) -> list[st
             f"The layer has {_size(voxels.shape)} voxels and its image {_size(shown.volume.shape)}.",
             todo="Save a layer that covers the whole image.",
         )
-    write_image(replace(shown.volume, voxels=voxels), path)
+    if split_ending(path)[1] in DICOM_ENDINGS:
+        write_label_map(voxels, shown.volume, path)
+    else:
+        write_image(replace(shown.volume, voxels=voxels), path)
     return [path]
 
 

@@ -11,7 +11,11 @@ from napari_toposeg.errors import ToposegError
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-ENDINGS = NIFTI_ENDINGS + PICTURE_ENDINGS
+NRRD_ENDINGS = (".nrrd", ".nhdr")
+METAIMAGE_ENDINGS = (".mha", ".mhd")
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+ENDINGS = NIFTI_ENDINGS + NRRD_ENDINGS + METAIMAGE_ENDINGS + PICTURE_ENDINGS
+"""The kinds that are told by a file's name. DICOM is told by its content: many of its files have no ending."""
 
 
 def split_ending(path: str | os.PathLike[str]) -> tuple[str, str]:

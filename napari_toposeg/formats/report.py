@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_toposeg.formats.atomic import replacing
-from napari_toposeg.formats.paths import sha256_of
+from napari_toposeg.formats.origins import source_hash
 from napari_toposeg.volume import Volume
 
 
@@ -25,8 +25,8 @@ def complete_report(report: Mapping[str, Any], volume: Volume) -> dict[str, Any]
     Returns
     -------
     dict
-        ``report["input"]["sha256"]`` is the hash of the file's bytes in hexadecimal, or None where the image
-        did not come from a file.
+        ``report["input"]["sha256"]`` is that of `source_hash`: of the file's bytes in hexadecimal, or None where the
+        image did not come from a file.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def complete_report(report: Mapping[str, Any], volume: Volume) -> dict[str, Any]
         If the file is no longer there.
     """
     source = dict(report.get("input", {}))
-    source["sha256"] = None if volume.path is None else sha256_of(volume.path)
+    source["sha256"] = source_hash(volume)
     return {**report, "input": source}
 
 

@@ -9,9 +9,20 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import write_displacement, write_jacobian, write_labels, write_mask, write_report
+from napari_toposeg.formats import (
+    DICOM_ENDINGS,
+    DicomOrigin,
+    split_ending,
+    write_displacement,
+    write_jacobian,
+    write_labels,
+    write_mask,
+    write_report,
+    write_surface,
+)
 from napari_toposeg.inference.multiple import MultiSegmentation
 from napari_toposeg.inference.segmentation import Outcome, Segmentation
+from napari_toposeg.volume import Volume
 
 
 def save(
@@ -20,6 +31,7 @@ def save(
     *,
     field: str | Path | None = None,
     jacobian: str | Path | None = None,
+    surface: str | Path | None = None,
     report: str | Path | None = None,
     edited: NDArray[Any] | None = None,
     facts: Mapping[str, Any] | None = None,
@@ -30,8 +42,9 @@ def save(
     ----------
     result : Outcome or MultiSegmentation
         What came out. Several objects are written as a label map, 1 for the first.
-    mask, field, jacobian, report : path
-        Where the mask, the displacement, the Jacobian determinant and the report go; only the mask has to be given.
+    mask, field, jacobian, surface, report : path
+        Where the mask, the displacement, the Jacobian determinant, the mask's surface and the report go; only the mask
+        has to be given. Of several objects the surface is that of all together.
     edited : (*volume.shape) array, optional
         A mask that was changed by hand since: it is written instead, and nothing is certified of it.
     facts : mapping, optional
@@ -41,8 +54,9 @@ def save(
     ------
     ToposegError
         If a file cannot be written, a report is wanted of a mask that was edited, or a field where there is not one
-        deformation.
+        deformation; if the kind of file cannot hold this volume's masks.
     """
+    check_kind(result.volume, mask, surface)
     if edited is not None and report is not None:
         raise ToposegError(
             "The report is not about this mask.",
@@ -65,8 +79,37 @@ def save(
             write_displacement(displacement, volume, field)
         if jacobian is not None:
             write_jacobian(determinant, displacement.frame, volume, jacobian)
+    if surface is not None:
+        body = full_of(result) if edited is None else edited
+        first = result if isinstance(result, Outcome) else result.objects[0]
+        write_surface(body, volume, surface, connectivity=first.certificate.connectivity)
     if report is not None:
         write_report(result.report() if facts is None else facts, volume, report)
+
+
+def check_kind(volume: Volume, mask: str | Path, surface: str | Path | None = None) -> None:
+    """Refuse, before anything is computed, files that cannot hold a mask of this volume.
+
+    Raises
+    ------
+    ToposegError
+        If a DICOM segmentation is wanted of an image that is not DICOM, or a surface of a 2-D image.
+    """
+    if split_ending(mask)[1] in DICOM_ENDINGS and not isinstance(volume.stored.header, DicomOrigin):
+        raise ToposegError(
+            f"{mask} cannot be written.",
+            why="A DICOM segmentation refers to the DICOM images that it belongs to, and the image is of another kind.",
+            todo="Write .nii.gz, .nrrd or .mha instead.",
+        )
+    if surface is not None and volume.ndim != 3:
+        raise ToposegError(
+            f"{surface} cannot be written.", why="A 2-D mask has no surface.", todo="Save the mask alone."
+        )
+
+
+def full_of(result: Outcome | MultiSegmentation) -> NDArray[Any]:
+    """(*volume.shape) the mask, or the label map of several objects, on the canonical grid."""
+    return result.full_labels() if isinstance(result, MultiSegmentation) else result.full_mask()
 
 
 def no_field(*, several: bool) -> ToposegError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_toposeg.topology.betti import betti_numbers, euler_characteristic
 from napari_toposeg.topology.certificate import Certificate, certify
+from napari_toposeg.topology.closed_surface import ClosedSurface, closed_surface
 from napari_toposeg.topology.compiled import warm_up
 from napari_toposeg.topology.components import count_components, fill_cavities, largest_components
 from napari_toposeg.topology.connectivity import (
@@ -35,6 +36,7 @@ __all__ = [
     "Barcode",
     "BettiMatching",
     "Certificate",
+    "ClosedSurface",
     "Correction",
     "Footprint",
     "Painted",
@@ -45,6 +47,7 @@ __all__ = [
     "betti_words",
     "certify",
     "check_connectivity",
+    "closed_surface",
     "correct",
     "count_components",
     "default_connectivity",

@@ -31,7 +31,7 @@ def test_an_unknown_kind_is_answered_with_the_known_ones(tmp_path):
         with pytest.raises(ToposegError) as caught:
             read_volume(tmp_path / name)
         assert all(ending in str(caught.value) for ending in ENDINGS)
-    with pytest.raises(ToposegError, match="is a folder"):
+    with pytest.raises(ToposegError, match="no DICOM image"):
         read_volume(tmp_path)
     with pytest.raises(ToposegError, match="no file"):
         read_volume(tmp_path / "none")
