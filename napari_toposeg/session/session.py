@@ -164,15 +164,17 @@ class Session(Placing):
 
     # What a person does
 
-    def open(self, path: str | Path, *, frame_number: int | None = None) -> Volume:
+    def open(
+        self, path: str | Path, *, frame_number: int | None = None, series: int | str | None = None
+    ) -> Volume:
         """Read a volume from disk and work on it.
 
         Raises
         ------
         ToposegError
-            If the file cannot be read as an image.
+            If the file cannot be read as an image, or has frames or series to choose from and none is chosen.
         """
-        volume = read_volume(path, frame_number=frame_number)
+        volume = read_volume(path, frame_number=frame_number, series=series)
         self.set_volume(volume)
         return volume
 
@@ -313,14 +315,16 @@ class Session(Placing):
         *,
         field: str | Path | None = None,
         jacobian: str | Path | None = None,
+        surface: str | Path | None = None,
         report: str | Path | None = None,
     ) -> None:
         """Write the result on the volume's own grid, as its file had it.
 
         Parameters
         ----------
-        mask, field, jacobian, report : path
-            Where the mask, the displacement, the Jacobian determinant and the report go; only the mask has to be given.
+        mask, field, jacobian, surface, report : path
+            Where the mask, the displacement, the Jacobian determinant, the mask's surface and the report go; only the
+            mask has to be given. Their endings say of what kind they are.
 
         Raises
         ------
@@ -329,7 +333,7 @@ class Session(Placing):
         """
         if self._result is None:
             raise ToposegError("There is no segmentation to save.", todo="Press Run first.")
-        save(self._result, mask, field=field, jacobian=jacobian, report=report, edited=self._edited)
+        save(self._result, mask, field=field, jacobian=jacobian, surface=surface, report=report, edited=self._edited)
 
     def close(self) -> None:
         """Drop the run and end the compute thread."""
