@@ -153,9 +153,9 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64], pat
     wide = np.flatnonzero(gaps > 1.5 * usual)
     lacking = gaps[wide] / usual
     if len(wide) and np.abs(lacking - np.round(lacking)).max() < 0.1:
-        where = int(wide[0])
+        where, lost = int(wide[0]), int(np.round(lacking - 1).sum())
         raise ToposegError(
-            f"Of the series in {path} {int(np.round(lacking - 1).sum())} slices are missing.",
+            f"Of the series in {path} {lost} {'slice is' if lost == 1 else 'slices are'} missing.",
             why=f"The first gap, of {gaps[where]:.4g} mm where others have {usual:.4g} mm, is between slices "
             f"{where + 1} and {where + 2} of {len(positions)}.",
             todo="Export the series again in full.",
