@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 from napari_toposeg.deformation import compose, resize
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.networks.deformed import DeformationNetwork, Deformed, warp_templates
+from napari_toposeg.networks.pose import Pose
 from napari_toposeg.networks.settings import Answer, NetworkSettings
 from napari_toposeg.networks.tpsn import TPSN, TPSNSettings
 
@@ -26,12 +27,14 @@ class MLTPSNSettings(NetworkSettings):
         2 or 3.
     levels : int
         1 to 4. The finest sees the image's own grid, each coarser one half of the next finer one's.
-    features, resolutions, objects, answer, integration_steps, border
+    features, resolutions, objects, answer, integration_steps, border, edges
         Of each level, as for the TPSN; `border` in voxels of the image's own grid. From a quarter of the grid
         down, each level has one resolution less than the one before, and never less than two.
     halvings : int
         How often the grid of what the finest level predicts is halved. No coarser level predicts on a finer grid than
         that, or than its own.
+    pose : bool
+        Whether the templates are first moved, turned and stretched as a whole (`Pose`), before any level deforms them.
 
     Notes
     -----
@@ -50,6 +53,8 @@ class MLTPSNSettings(NetworkSettings):
     halvings: int = 1
     integration_steps: int = 7
     border: float = 4.0
+    edges: bool = False
+    pose: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,6 +78,7 @@ class MLTPSNSettings(NetworkSettings):
             max(0, self.halvings - number),
             self.integration_steps,
             self.border,
+            self.edges,
         )
 
 
@@ -98,6 +104,7 @@ class MLTPSN(DeformationNetwork):
         self.settings = settings
         # Coarsest first: the order in which they act.
         self.levels = nn.ModuleList(TPSN(settings.level(number)) for number in reversed(range(settings.levels)))
+        self.pose = Pose(settings) if settings.pose else None
 
     def forward(self, image: Tensor, template: Tensor) -> Deformed:
         """Deform templates on to images; see `DeformationNetwork.forward`."""
@@ -107,10 +114,16 @@ class MLTPSN(DeformationNetwork):
         displacement: Tensor | None = None
         velocities: list[Tensor] = []
         levels: list[Tensor] = []
+        if self.pose is not None:
+            velocity, level = self.pose(image, template)
+            velocities.append(velocity)
+            levels.append(level)
+            displacement = resize(level, grid)
+            mask = warp_templates(template, displacement)
         for number, network in zip(reversed(range(self.settings.levels)), self.levels, strict=True):
             assert isinstance(network, TPSN)
-            velocity, level = network.deform(_coarser(image, number), _coarser(mask, number), grid)
-            velocities += velocity
+            own, level = network.deform(_coarser(image, number), _coarser(mask, number), grid)
+            velocities += own
             levels.append(level)
             moved = resize(level, grid)
             displacement = moved if displacement is None else compose(displacement, moved)

@@ -41,6 +41,8 @@ class TPSNSettings(NetworkSettings):
         Doublings of the integration of a velocity.
     border : float
         Voxels over which the deformation rises from the identity on the border; 0 for no border.
+    edges : bool
+        Whether the network is shown the length of the image's gradient too, as a further channel.
 
     Notes
     -----
@@ -57,6 +59,7 @@ class TPSNSettings(NetworkSettings):
     halvings: int = 1
     integration_steps: int = 7
     border: float = 4.0
+    edges: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,7 +96,7 @@ class TPSN(DeformationNetwork):
     def __init__(self, settings: TPSNSettings) -> None:
         super().__init__(settings.ndim, settings.objects)
         self.settings = settings
-        inputs, outputs = 1 + settings.objects, settings.ndim * settings.objects
+        inputs, outputs = 1 + settings.edges + settings.objects, settings.ndim * settings.objects
         self.unet = UNet(
             UNetSettings(settings.ndim, inputs, outputs, settings.features, settings.resolutions, settings.halvings)
         )
@@ -127,8 +130,15 @@ class TPSN(DeformationNetwork):
         displacement : (N * q, ndim, *coarser) tensor
             In voxels of the coarser grid.
         """
-        field = by_object(self.unet(torch.cat([image, template], dim=1)), self.ndim)
+        shown = [image, gradient_length(image), template] if self.settings.edges else [image, template]
+        field = by_object(self.unet(torch.cat(shown, dim=1)), self.ndim)
         field = tied_to_border(field, shape, self.settings.border)
         if self.settings.answer == "displacement":
             return (), field
         return (field,), integrate(field, self.settings.integration_steps)
+
+
+def gradient_length(image: Tensor) -> Tensor:
+    """Length of the gradient of images (N, 1, *grid), by central differences, in intensity over voxels."""
+    steps = torch.gradient(image, dim=list(range(2, image.ndim)))
+    return torch.stack(list(steps)).square().sum(dim=0).sqrt()

@@ -48,7 +48,8 @@ class UNetSettings(NetworkSettings):
             )
 
 
-def _block(ndim: int, inputs: int, outputs: int) -> nn.Sequential:
+def double_convolution(ndim: int, inputs: int, outputs: int) -> nn.Sequential:
+    """Two convolutions, each normalised and rectified: what stands at every resolution."""
     convolution = nn.Conv2d if ndim == 2 else Convolution3d
     norm = nn.InstanceNorm2d if ndim == 2 else nn.InstanceNorm3d
     layers: list[nn.Module] = []
@@ -72,11 +73,11 @@ class UNet(nn.Module):
         ndim = settings.ndim
         widths = [settings.features * 2**level for level in range(settings.resolutions)]
         self.down = nn.ModuleList(
-            _block(ndim, settings.inputs if level == 0 else widths[level - 1], width)
+            double_convolution(ndim, settings.inputs if level == 0 else widths[level - 1], width)
             for level, width in enumerate(widths)
         )
         self.up = nn.ModuleList(
-            _block(ndim, widths[level] + widths[level + 1], widths[level])
+            double_convolution(ndim, widths[level] + widths[level + 1], widths[level])
             for level in reversed(range(settings.halvings, settings.resolutions - 1))
         )
         convolution = nn.Conv2d if ndim == 2 else Convolution3d

@@ -108,7 +108,7 @@ def pixel_wise_terms(
 
 def _hausdorff(mask: Tensor, label: Tensor) -> Tensor:
     """Karimi and Salcudean, "Reducing the Hausdorff distance in medical image segmentation", Eq. 8 (power 2)."""
-    from monai.losses import HausdorffDTLoss
+    from monai.losses.hausdorff_loss import HausdorffDTLoss
 
     loss: Tensor = HausdorffDTLoss(alpha=2.0, include_background=True)(mask, label)
     return loss

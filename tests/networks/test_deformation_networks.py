@@ -12,18 +12,23 @@ from napari_toposeg.networks import (
     NETWORK_NAMES,
     DeformationNetwork,
     Deformed,
+    MLTPSNSettings,
     VoxelMorph,
     VoxelMorphSettings,
     build,
     settings_from_dict,
 )
+from napari_toposeg.networks.pose import Pose
+from napari_toposeg.networks.tpsn import gradient_length
 
-NAMES = [name for name in NETWORK_NAMES if name not in ("unet", "wunet")]
+POSED = "mltpsn with pose and edges"
+NAMES = [*(name for name in NETWORK_NAMES if name not in ("unet", "wunet")), POSED]
 GRIDS = [(24, 31), (13, 16), (12, 9, 17), (5, 21, 14)]
 
 # Small, and nothing random but the weights.
 SIZES = {name: {"features": 4} for name in NAMES} | {
     "tedsnet": {"features": 4, "resolutions": 3, "bulk_halvings": 2, "dropout": 0.0},
+    POSED: {"features": 4, "pose": True, "edges": True},
     "voxelmorph": {"encoder": [4, 8, 8], "decoder": [8, 8, 8], "final": [8, 4]},
 }
 
@@ -33,7 +38,8 @@ def make(name: str, ndim: int, *, stirred: bool = False, **changed: object) -> D
     # VoxelMorph has no norms: what reaches its head is small.
     strength = 0.4 if name == "voxelmorph" else 0.04
     torch.manual_seed(0)
-    network = build(name, settings_from_dict(name, {"ndim": ndim, **SIZES[name], **changed}))
+    network_name = name.split()[0]
+    network = build(network_name, settings_from_dict(network_name, {"ndim": ndim, **SIZES[name], **changed}))
     assert isinstance(network, DeformationNetwork)
     if stirred:
         for module in network.modules():
@@ -104,7 +110,8 @@ def test_the_mask_is_the_template_warped_once_by_the_displacement(name: str, ndi
         torch.testing.assert_close(answer.mask[:, number : number + 1], expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("name", "ndim"), [("mltpsn", 2), ("mltpsn", 3), ("tedsnet", 2), ("tedsnet", 3)])
+@pytest.mark.parametrize("name", ["mltpsn", POSED, "tedsnet"])
+@pytest.mark.parametrize("ndim", [2, 3])
 def test_the_composed_displacement_is_the_levels_one_after_the_other(name: str, ndim: int) -> None:
     # A smooth image: resampling it costs hardly anything, so that only the order and the units are seen.
     grid = (48, 40, 32)[:ndim]
@@ -199,8 +206,9 @@ def test_what_does_not_fit_is_refused(name: str) -> None:
             network(wrong_image, wrong_template)
 
 
-def test_in_half_precision_displacements_stay_single() -> None:
-    network = make("mltpsn", 2, stirred=True)
+@pytest.mark.parametrize("name", ["mltpsn", POSED])
+def test_in_half_precision_displacements_stay_single(name: str) -> None:
+    network = make(name, 2, stirred=True)
     image, template = inputs(network, (24, 20))
     with torch.autocast("cpu", torch.bfloat16):
         answer = network(image, template)
@@ -209,12 +217,31 @@ def test_in_half_precision_displacements_stay_single() -> None:
     torch.testing.assert_close(answer.displacement, expected, atol=0.1, rtol=0.1)
 
 
+def test_a_pose_is_an_affine_map_within_the_border() -> None:
+    settings = MLTPSNSettings(2, features=4, border=2.0)
+    torch.manual_seed(0)
+    pose = Pose(settings)
+    nn.init.normal_(pose.head.weight, 0.0, 0.02)
+    velocity, displacement = pose(torch.randn(1, 1, 64, 64), torch.rand(1, 1, 64, 64))
+    assert velocity.shape == displacement.shape == (1, 2, 16, 16)
+    inner = displacement.detach()[0, :, 5:11, 5:11]
+    assert float(inner.abs().max()) > 0.1
+    for axis in (1, 2):
+        bent = inner.diff(n=2, dim=axis)
+        assert float(bent.abs().max()) < 1e-3
+
+
+def test_edges_are_the_lengths_of_gradients() -> None:
+    rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(9.0), indexing="ij")
+    torch.testing.assert_close(gradient_length((3.0 * rows + 4.0 * columns)[None, None]), torch.full((1, 1, 8, 9), 5.0))
+
+
 def test_voxelmorph_has_the_parameters_of_the_public_code() -> None:
     network = VoxelMorph(VoxelMorphSettings(2))
     assert sum(weight.numel() for weight in network.parameters()) == 109_170
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != POSED])
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_fields_are_in_voxels_of_their_own_grids(name: str, ndim: int) -> None:
     # A field that is everywhere the same, without a border: levels add up, once each is in voxels of the image.
