@@ -49,6 +49,8 @@ class Outcome:
         How many were done; fewer than asked for where the run was finished early, and 0 where nothing was minimised.
     tuned : tuple of mapping
         What was tuned on this volume afterwards, one record each time; empty where nothing was.
+    edited_voxels : int
+        How many were flipped by hand afterwards, as simple points, so that the certificate holds.
     """
 
     volume: Volume
@@ -63,6 +65,7 @@ class Outcome:
     why: str = ""
     iterations: int = 0
     tuned: tuple[Mapping[str, Any], ...] = ()
+    edited_voxels: int = 0
 
     def full_mask(self) -> NDArray[np.bool_]:
         """(*volume.shape) bool: the mask on the whole volume's canonical grid."""
@@ -89,6 +92,7 @@ class Outcome:
             "certify": self.settings.certify,
             "networks": [dict(network) for network in self.networks],
             "tuned": [dict(record) for record in self.tuned],
+            "edited_voxels": self.edited_voxels,
             "mask_voxels": int(self.mask.sum()),
             "input": {
                 "path": self.volume.path,

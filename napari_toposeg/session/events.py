@@ -9,7 +9,8 @@ class SessionEvents(SignalGroup):
     """What a session tells.
 
     `volume`, `prior`, `placement`, `settings` and `network` follow a change made by whoever called; `running`, `step`,
-    `result` and `failed` come from a run, in the compute thread.
+    `result` and `failed` come from a run, in the compute thread. `mask` and `edited` follow whoever painted; `edited`
+    comes from the compute thread, too, once the Betti numbers of an edited mask are counted.
     """
 
     volume = Signal(object)  # Volume or None
@@ -20,5 +21,6 @@ class SessionEvents(SignalGroup):
     running = Signal(bool)
     step = Signal(object)  # Step[Segmentation]
     result = Signal(object)  # Segmentation or None
-    edited = Signal(bool)  # whether the mask was changed by hand since
+    edited = Signal(bool)  # whether the mask was changed by hand since; again when its topology was counted
+    mask = Signal(object)  # Box: where voxels of the mask changed, at every move of a brush
     failed = Signal(str)  # the sentence that a person reads

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.inference import (
     Method,
+    Prompts,
     Segmentation,
     Settings,
     Site,
@@ -97,7 +98,13 @@ class Networks:
         )
 
     def begin(
-        self, volume: Volume, prior: Prior, site: Site, settings: Settings, asked: str | None
+        self,
+        volume: Volume,
+        prior: Prior,
+        site: Site,
+        settings: Settings,
+        asked: str | None,
+        prompts: Prompts = (),
     ) -> tuple[Steps[Segmentation], str]:
         """The steps of a run, and why it is done so.
 
@@ -107,15 +114,15 @@ class Networks:
             If there are no such weights, they cannot be used, or they do not fit the prior.
         """
         if asked == NONE:
-            return segment(volume, prior, site, settings), "The fit was chosen."
+            return segment(volume, prior, site, settings, prompts), "The fit was chosen."
         if asked is None:
             method = default_method(prior, site, volume)
             if method.known is None:
-                return segment(volume, prior, site, settings), method.why
+                return segment(volume, prior, site, settings, prompts), method.why
             trained, why = self._load(method.known, prior), method.why
         else:
             trained, why = self._load(asked, prior), f"The weights {asked} were chosen."
-        return segment_by_network(volume, prior, site, trained, settings), why
+        return segment_by_network(volume, prior, site, trained, settings, prompts), why
 
     def warm_up(self, prior: Prior, asked: str | None, settings: Settings) -> None:
         """Load the network that a run would ask, and ask it once about nothing: the first question takes longer."""

@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_toposeg.backends import ComputeThread
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import read_prior, read_volume
 from napari_toposeg.frame import Box
 from napari_toposeg.inference import (
-    Outcome,
     Segmentation,
     Settings,
     Site,
+    continue_segmentation,
     save,
 )
 from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
 from napari_toposeg.session.barcode import SessionBarcode
+from napari_toposeg.session.correcting import Correcting
 from napari_toposeg.session.deformation import SessionDeformation
 from napari_toposeg.session.events import SessionEvents
+from napari_toposeg.session.labelling import SessionLabelling
 from napari_toposeg.session.measures import Measurements
 from napari_toposeg.session.networks import NONE, NetworkChoice, Networks
-from napari_toposeg.session.placing import Placing
+from napari_toposeg.session.placing import PlacedState, Placing
 from napari_toposeg.session.runs import Runs
 from napari_toposeg.session.tuning import SessionTuning
 from napari_toposeg.volume import Volume
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-class Session(Placing):
+class Session(Placing, Correcting):
     """One person's work on one volume.
 
     Parameters
@@ -58,16 +58,18 @@ class Session(Placing):
         self._prior: Prior | None = None
         self._site: Site | None = None
         self._settings = Settings()
-        self._result: Outcome | None = None
-        self._edited: NDArray[Any] | None = None
         self._network: str | None = None
         self._networks = Networks()
         self._run_region: Box | None = None
+        self.history.restores("placement", self._restore_placing)
+        self._seen_placing = self.placing_state()
+        self.begin_correcting()
         self._runs = Runs(self._compute, self.events, self._keep)
         self.barcode = SessionBarcode(self)
         self.deformation = SessionDeformation(self)
         self.measurements = Measurements(self)
         self.tuning = SessionTuning(self)
+        self.labelling = SessionLabelling(self)
 
     # What there is
 
@@ -95,18 +97,6 @@ class Session(Placing):
     def site(self) -> Site | None:
         """Where the next run takes place."""
         return self._site
-
-    @property
-    def result(self) -> Outcome | None:
-        """The newest segmentation of this volume: a `Segmentation`, unless a map without deformation was taken over."""
-        return self._result
-
-    @property
-    def mask(self) -> NDArray[Any] | None:
-        """(*volume.shape) The result's mask as it stands, whether or not it was changed by hand; not zero within."""
-        if self._result is None:
-            return None
-        return self._edited if self._edited is not None else self._result.full_mask()
 
     @property
     def settings(self) -> Settings:
@@ -141,11 +131,6 @@ class Session(Placing):
         """The box, in canonical voxels, that the previews of the newest run cover."""
         return self._run_region
 
-    @property
-    def edited(self) -> bool:
-        """Whether the result's mask was changed by hand since: its certificate then no longer holds."""
-        return self._edited is not None
-
     def priors(self) -> tuple[Prior, ...]:
         """The built-in priors that fit the volume's dimensions; all where there is no volume."""
         volume = self._volume
@@ -164,9 +149,7 @@ class Session(Placing):
 
     # What a person does
 
-    def open(
-        self, path: str | Path, *, frame_number: int | None = None, series: int | str | None = None
-    ) -> Volume:
+    def open(self, path: str | Path, *, frame_number: int | None = None, series: int | str | None = None) -> Volume:
         """Read a volume from disk and work on it.
 
         Raises
@@ -187,6 +170,7 @@ class Session(Placing):
         self.take_result(None)
         self.events.volume.emit(volume)
         self._forget_placement()
+        self.history.clear()
         if self._prior is not None and volume is not None and self._prior.ndim != volume.ndim:
             self.choose_prior(None)
 
@@ -262,18 +246,36 @@ class Session(Placing):
             If there is no volume, prior or placement.
         """
         volume, prior = self._ready()
-        site, settings, network = self._site, self._settings, self._network
+        site, settings, network, prompts = self._site, self._settings, self._network, self.prompts.prompts
         if site is None:
             raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
         why = ""
 
         def make() -> Steps[Segmentation]:
             nonlocal why
-            steps, why = self._networks.begin(volume, prior, site, settings, network)
+            steps, why = self._networks.begin(volume, prior, site, settings, network, prompts)
             return steps
 
         self._run_region = site.region
         self._runs.start(make, lambda result: replace(result, why=why))
+
+    def follow_prompts(self) -> None:
+        """Go on from the result so that it follows the prompts, in the compute thread, without segmenting anew.
+
+        Raises
+        ------
+        ToposegError
+            If there is no result that deforms a template, or there are no prompts.
+        """
+        result, site, settings, prompts = self.result, self._site, self._settings, self.prompts.prompts
+        if not isinstance(result, Segmentation) or site is None:
+            raise ToposegError("Nothing that was segmented can follow prompts.", todo="Press Run first.")
+        if not prompts:
+            raise ToposegError("There are no prompts to follow.", todo="Click into the image first.")
+        self._run_region = site.region
+        self._runs.start(
+            lambda: continue_segmentation(result, site, settings, prompts), lambda made: replace(made, why=result.why)
+        )
 
     def warm_up(self) -> None:
         """Load the network that a run would ask, in the compute thread, so that the first run is as quick as others.
@@ -291,19 +293,6 @@ class Session(Placing):
     def cancel(self) -> None:
         """Stop the run at its next step and keep the best result so far: it is certified and arrives as `result`."""
         self._runs.cancel()
-
-    def edit(self, mask: NDArray[Any]) -> None:
-        """Replace the mask by one changed by hand (*volume.shape): `save` writes that, and it is not certified."""
-        if self._result is not None:
-            self._edited = mask
-            self.events.edited.emit(True)
-
-    def take_result(self, result: Outcome | None, edited: NDArray[Any] | None = None) -> None:
-        """Make something else the result, with its mask as changed by hand (*volume.shape) where that is given."""
-        self._result, self._edited = result, edited
-        self.events.result.emit(result)
-        if edited is not None:
-            self.events.edited.emit(True)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run's end (not in a window's thread); whether it came in time."""
@@ -331,12 +320,17 @@ class Session(Placing):
         ToposegError
             If there is no result, a file cannot be written, or a report is wanted of a mask that was edited since.
         """
-        if self._result is None:
+        result = self.result
+        if result is None:
             raise ToposegError("There is no segmentation to save.", todo="Press Run first.")
-        save(self._result, mask, field=field, jacobian=jacobian, surface=surface, report=report, edited=self._edited)
+        # Where only simple points were flipped by hand, what was certified holds, and the report says how many.
+        whole = self.working_mask.corrected()
+        edited = self.mask if whole is None else None
+        save(whole or result, mask, field=field, jacobian=jacobian, surface=surface, report=report, edited=edited)
 
     def close(self) -> None:
-        """Drop the run and end the compute thread."""
+        """Drop the run, stop a training, and end the compute thread."""
+        self.labelling.close()
         self._runs.stop()
         self._compute.close()
 
@@ -349,10 +343,24 @@ class Session(Placing):
             raise ToposegError("No prior is chosen.", todo="Choose the shape that the organ has.")
         return self._volume, self._prior
 
-    def _set_site(self, site: Site | None) -> None:
-        self._site = site
+    def _set_site(self, site: Site | None, name: str) -> None:
+        with self.history.lock:
+            before, self._site = self._seen_placing, site
+            after = self._seen_placing = self.placing_state()
+            if site is not before.site:
+                self.history.add(name, "placement", before, after)
+        self.events.placement.emit(self.placement)
+
+    def _restore_placing(self, state: PlacedState) -> None:
+        if state.prior is not None and state.site is not None and state.prior is not self._prior:
+            self._prior = state.prior
+            if self._network not in (None, NONE):
+                self.network = None
+            self.events.prior.emit(state.prior)
+        self._site = state.site
+        self.take_placing_state(state)
+        self._seen_placing = self.placing_state()
         self.events.placement.emit(self.placement)
 
     def _keep(self, result: Segmentation) -> None:
-        self._result = result
-        self._edited = None
+        self.working_mask.take(result, None, f"Run: {result.prior.name}")

@@ -264,7 +264,7 @@ class SessionTuning:
             session = self._session
             # A copy: what was edited may be what a layer shows, and be painted on.
             self._replaced = session.result, np.array(session.mask) if session.edited else None
-            self._take(proposal.after, None)
+            self._take(proposal.after, None, "Fine-tuning accepted")
             self.events.accepted.emit(True)
 
     def revert(self) -> None:
@@ -274,7 +274,7 @@ class SessionTuning:
         """
         if self._replaced is not None:
             (result, edited), self._replaced = self._replaced, None
-            self._take(result, edited)
+            self._take(result, edited, "Fine-tuning taken back")
             self.events.accepted.emit(False)
         elif self._proposal is not None:
             self._forget()
@@ -288,7 +288,8 @@ class SessionTuning:
 
     def _of_result(self, volume: Volume) -> Chosen:
         session, tuning = self._session, self._settings
-        result, site = session.result, session.site
+        site = session.site
+        result = None if session.result is None else session.prompts.demanded_of(session.result)
         edited = session.mask if session.edited else None
         if tuning.moves == "network":
             prior = session.prior if result is None else result.prior
@@ -357,10 +358,10 @@ class SessionTuning:
             self._forget()
             self.events.proposal.emit(None)
 
-    def _take(self, result: Outcome | None, edited: NDArray[Any] | None) -> None:
+    def _take(self, result: Outcome | None, edited: NDArray[Any] | None, name: str) -> None:
         self._taking = True
         try:
-            self._session.take_result(result, edited)
+            self._session.take_result(result, edited, name=name)
         finally:
             self._taking = False
 
