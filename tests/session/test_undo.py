@@ -17,7 +17,7 @@ from napari_toposeg.session import Session
 from napari_toposeg.topology import betti_numbers
 from napari_toposeg.volume import Volume
 
-ACTIONS = int(os.environ.get("TOPOSEG_ACTIONS", "400"))
+ACTIONS = int(os.environ.get("TOPOSEG_ACTIONS", "1000"))
 
 
 def counted(session) -> None:
