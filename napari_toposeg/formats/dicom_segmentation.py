@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def _made(numbers: NDArray[Any], values: list[int], origin: DicomOrigin) -> Any:
         for number, value in enumerate(values, start=1)
     ]
     where: dict[str, Any] = {}
-    sources = [_source(file) for file in origin.files]
+    sources = [_source(file, _slice_distance(origin)) for file in origin.files]
     if any(plane.frame is not None for plane in origin.planes):
         # Of a file with many frames, those that were read, in their order.
         rows_apart, columns_apart = origin.series.spacing
@@ -187,24 +188,27 @@ def _made(numbers: NDArray[Any], values: list[int], origin: DicomOrigin) -> Any:
                 pixel_spacing=[rows_apart, columns_apart], slice_thickness=_slice_distance(origin)
             ),
         }
-    return highdicom.seg.Segmentation(
-        source_images=sources,
-        pixel_array=numbers,
-        segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=segments,
-        series_instance_uid=generate_uid(),
-        series_number=(origin.series.number or 0) + 1000,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer="napari-toposeg",
-        manufacturer_model_name="napari-toposeg",
-        software_versions=__version__,
-        device_serial_number="0",
-        content_description="Segmentation by deformation of a template",
-        series_description=f"{origin.series.description or 'Series'} segmentation"[:64],
-        omit_empty_frames=False,
-        **where,
-    )
+    with warnings.catch_warnings():
+        # highdicom finds fault with how patients are called; it is the image's business.
+        warnings.simplefilter("ignore", UserWarning)
+        return highdicom.seg.Segmentation(
+            source_images=sources,
+            pixel_array=numbers,
+            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=segments,
+            series_instance_uid=generate_uid(),
+            series_number=(origin.series.number or 0) + 1000,
+            sop_instance_uid=generate_uid(),
+            instance_number=1,
+            manufacturer="napari-toposeg",
+            manufacturer_model_name="napari-toposeg",
+            software_versions=__version__,
+            device_serial_number="0",
+            content_description="Segmentation by deformation of a template",
+            series_description=f"{origin.series.description or 'Series'} segmentation"[:64],
+            omit_empty_frames=False,
+            **where,
+        )
 
 
 def _slice_distance(origin: DicomOrigin) -> float:
@@ -212,7 +216,7 @@ def _slice_distance(origin: DicomOrigin) -> float:
     return float(np.linalg.norm(positions[1] - positions[0])) if len(positions) > 1 else 1.0
 
 
-def _source(file: Path) -> Any:
+def _source(file: Path, thickness: float) -> Any:
     """A file's header, with what the standard demands and anonymisers remove."""
     from pydicom import dcmread
     from pydicom.uid import generate_uid
@@ -227,6 +231,8 @@ def _source(file: Path) -> Any:
     for name in (*_UNIDENTIFIED, *_UNNUMBERED):
         if name not in dataset:
             setattr(dataset, name, None if name.endswith(("Date", "Time")) else "")
+    if dataset.get("SliceThickness") is None:
+        dataset.SliceThickness = thickness
     if not dataset.get("SOPClassUID"):
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID
     if not dataset.get("SOPInstanceUID"):

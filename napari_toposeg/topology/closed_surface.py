@@ -16,7 +16,8 @@ from napari_toposeg.topology.connectivity import check_connectivity
 
 _NEAR_INSIDE = {26: 0.1, 6: 0.9}
 _REACH = 0.4
-_ROUNDS = 12
+_ROUNDS = 10
+_PULL, _PUSH = 0.5, -0.53
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +133,13 @@ def closed_surface(mask: NDArray[Any], *, connectivity: int | None = None) -> Cl
 
 
 def _smoothed(mesh: ClosedSurface) -> NDArray[np.float64]:
-    """Vertices moved towards the mean of their neighbours, each within reach of where it was."""
+    """Vertices smoothed without shrinking (Taubin, 1995), each within reach of where it was."""
     neighbours = mesh.neighbours()
     share = 1.0 / np.asarray(neighbours.sum(axis=1)).ravel()[:, None]
     low, high = mesh.vertices - _REACH, mesh.vertices + _REACH
     vertices = mesh.vertices
     for _ in range(_ROUNDS):
-        vertices = np.clip(0.5 * vertices + 0.5 * share * (neighbours @ vertices), low, high)
+        for factor in (_PULL, _PUSH):
+            vertices = vertices + factor * (share * (neighbours @ vertices) - vertices)
+        vertices = np.clip(vertices, low, high)
     return vertices
