@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from napari_toposeg.data import read_split, write_split
 from napari_toposeg.errors import ToposegError
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from napari_toposeg.training.module import TrainingModule
 
 _CONFIG, _SPLIT, _HISTORY, _TEMPLATE = "config.yaml", "split.json", "history.csv", "template.nii.gz"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def train(config: TrainingConfig, folder: Path) -> Steps[Trained]:
     Raises
     ------
     ToposegError
-        If the data cannot be used, the folder holds another training, or the loss is no number any more.
+        If the data cannot be used, the folder holds another training or is being trained in, or the loss is no number
+        any more.
     """
     config = with_network_of_preset(with_whole_paths(config, Path.cwd()))
     weights_path = folder / f"{folder.resolve().name}.safetensors"
@@ -100,37 +105,37 @@ def train(config: TrainingConfig, folder: Path) -> Steps[Trained]:
         config, read_split(split_path) if _is_ours(config, folder) and split_path.exists() else None
     )
     find_priors(config, divided, None)
-    _claim(config, folder)
-    write_split(divided.split, split_path)
-    reading = draw_validation(config) if config.data.synthetic else read_samples(config, divided)
-    while True:
-        try:
-            number, total = next(reading)
-        except StopIteration as end:
-            samples: SampleSet = end.value
-            break
-        yield Step("read", number, total)
-    priors = find_priors(config, divided, folder / _TEMPLATE)
-    # Here, since Lightning takes 9 s to import, which a refusal need not wait for.
-    from napari_toposeg.training.fitting import fitted
-    from napari_toposeg.training.module import TrainingModule
+    with _claimed(config, folder):
+        write_split(divided.split, split_path)
+        reading = draw_validation(config) if config.data.synthetic else read_samples(config, divided)
+        while True:
+            try:
+                number, total = next(reading)
+            except StopIteration as end:
+                samples: SampleSet = end.value
+                break
+            yield Step("read", number, total)
+        priors = find_priors(config, divided, folder / _TEMPLATE)
+        # Here, since Lightning takes 9 s to import, which a refusal need not wait for.
+        from napari_toposeg.training.fitting import fitted
+        from napari_toposeg.training.module import TrainingModule
 
-    templates = shown_templates(priors, config.window)
-    module = TrainingModule(network, templates, [prior.betti for prior in priors], config, samples.validation)
-    count = config.data.synthetic or len(samples.train)
-    batches = Batches(count, len(samples.unlabelled), config.optimisation.batch, config.seed)
-    shown: Dataset[dict[str, Tensor]] = (
-        SyntheticSamples(config)
-        if config.data.synthetic
-        else Samples(samples.train, samples.unlabelled, config.augmentation, config.seed)
-    )
-    yield from fitted(module, shown, batches, config, folder)
-    write_history(module.history, folder / _HISTORY)
-    best = read_checkpoint(folder / BEST)
-    module.load_state_dict(best["state_dict"])
-    card = _card(config, settings, priors, divided, samples, module, len(best["history"]))
-    weights = save_weights(module.network.cpu(), card, weights_path)
-    yield Step("train", 1, 1, result=Trained(folder, weights, len(module.history)))
+        templates = shown_templates(priors, config.window)
+        module = TrainingModule(network, templates, [prior.betti for prior in priors], config, samples.validation)
+        count = config.data.synthetic or len(samples.train)
+        batches = Batches(count, len(samples.unlabelled), config.optimisation.batch, config.seed)
+        shown: Dataset[dict[str, Tensor]] = (
+            SyntheticSamples(config)
+            if config.data.synthetic
+            else Samples(samples.train, samples.unlabelled, config.augmentation, config.seed)
+        )
+        yield from fitted(module, shown, batches, config, folder)
+        write_history(module.history, folder / _HISTORY)
+        best = read_checkpoint(folder / BEST)
+        module.load_state_dict(best["state_dict"])
+        card = _card(config, settings, priors, divided, samples, module, len(best["history"]))
+        weights = save_weights(module.network.cpu(), card, weights_path)
+        yield Step("train", 1, 1, result=Trained(folder, weights, len(module.history)))
 
 
 def _is_sound(weights_path: Path) -> bool:
@@ -171,22 +176,35 @@ def _refuse_what_is_taken(config: TrainingConfig, folder: Path, weights_path: Pa
         )
 
 
-def _claim(config: TrainingConfig, folder: Path) -> None:
+@contextmanager
+def _claimed(config: TrainingConfig, folder: Path) -> Iterator[None]:
     """Make the folder this training's own, without what a kill or a training that came to nothing has left."""
+    lock = FileLock(folder / _LOCK, blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # The other processes of a training on several devices are this training's own.
+        if not int(os.environ.get("LOCAL_RANK", "0")):
+            lock.acquire()
         leftovers = list(folder.glob(".toposeg-*"))
         if not _is_ours(config, folder):
             leftovers += [folder / _SPLIT, folder / _HISTORY, *folder.glob("template*.nii.gz")]
         for left in leftovers:
             left.unlink(missing_ok=True)
+    except Timeout:
+        raise ToposegError(
+            f"{folder} is being trained in by another process.", todo="Wait for its end, or choose another folder."
+        ) from None
     except OSError as error:
         raise ToposegError(
             f"{folder} cannot be written.",
             why=f"{error.strerror or error}.",
             todo="Choose a folder that you may write to.",
         ) from error
-    write_config(config, folder / _CONFIG)
+    try:
+        write_config(config, folder / _CONFIG)
+        yield
+    finally:
+        lock.release()
 
 
 def _differences(there: Mapping[str, Any], asked: Mapping[str, Any], place: str = "") -> list[str]:

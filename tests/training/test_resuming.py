@@ -101,7 +101,7 @@ def test_killed_at_one_file_after_the_other_it_still_comes_to_the_same(
     last(train(config, folder))
     assert digest(folder) == digest(undisturbed)
     assert (folder / "history.csv").read_text() == (undisturbed / "history.csv").read_text()
-    assert not list(folder.glob(".*"))
+    assert [left.name for left in folder.glob(".*")] == [".lock"]
 
 
 def killed_at_write(number: int, config: TrainingConfig, folder: Path, *, moved: bool) -> bool:
@@ -213,6 +213,17 @@ def test_another_training_in_the_folder_is_refused_and_said_in_what(
     other = config_of(rings, "tedsnet", seed=4)
     with pytest.raises(ToposegError, match=r"holds another training\. There, .*instead of"):
         last(train(other, undisturbed))
+
+
+def test_a_folder_in_which_another_one_trains_is_refused_until_it_ends(config: TrainingConfig, tmp_path: Path) -> None:
+    folder = tmp_path / "ring"
+    steps = train(config, folder)
+    while next(steps).stage != "epoch 1":
+        pass
+    with pytest.raises(ToposegError, match="being trained in"):
+        last(train(config, folder))
+    steps.close()
+    assert last(train(config, folder)).epochs == EPOCHS
 
 
 def test_a_training_that_completed_no_epoch_makes_way(
