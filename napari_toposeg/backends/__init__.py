@@ -1,5 +1,6 @@
-"""Where inference runs."""
+"""Where inference runs: one compute thread; and where training does: a process of its own."""
 
+from napari_toposeg.backends.command import Command
 from napari_toposeg.backends.compute_thread import ComputeThread, Job
 
-__all__ = ["ComputeThread", "Job"]
+__all__ = ["Command", "ComputeThread", "Job"]
