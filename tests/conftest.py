@@ -96,3 +96,62 @@ def _by_gudhi(mask: NDArray[Any], connectivity: int | None = None) -> tuple[int,
 def gudhi_betti() -> Count:
     """Betti numbers of a mask by gudhi: (mask, connectivity=None) to a tuple."""
     return _by_gudhi
+
+
+@pytest.fixture
+def dicom_series() -> Callable[..., list[Path]]:
+    """A function that writes a DICOM series: ``dicom_series(folder, array, affine, **tags)``.
+
+    `array` has the axes slices, rows, columns; `affine` leads from (column, row, slice) to LPS mm. A tag may be a
+    function of the slice's number. The files' names do not tell their order.
+    """
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    def write(folder: Path, array: np.ndarray, affine: np.ndarray | None = None, **tags: Any) -> list[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        affine = np.diag([1.0, 1.5, 2.0, 1.0]) if affine is None else affine
+        steps = np.linalg.norm(affine[:3, :2], axis=0)
+        facts = {
+            "SOPClassUID": CTImageStorage,
+            "SeriesInstanceUID": generate_uid(),
+            "StudyInstanceUID": generate_uid(),
+            "FrameOfReferenceUID": generate_uid(),
+            "PatientID": "phantom",
+            "PatientName": "Phantom",
+            "Modality": "CT",
+            "SamplesPerPixel": 1,
+            "PhotometricInterpretation": "MONOCHROME2",
+            "Rows": array.shape[1],
+            "Columns": array.shape[2],
+            "BitsAllocated": 8 * array.dtype.itemsize,
+            "BitsStored": 8 * array.dtype.itemsize,
+            "HighBit": 8 * array.dtype.itemsize - 1,
+            "PixelRepresentation": int(array.dtype.kind == "i"),
+            "PixelSpacing": [f"{step:.10g}" for step in steps[::-1]],
+            "ImageOrientationPatient": [f"{x:.13f}"[:16] for x in (affine[:3, :2] / steps).T.ravel()],
+            "ImagePositionPatient": lambda k: [f"{x:.10g}" for x in affine[:3, 3] + k * affine[:3, 2]],
+            "InstanceNumber": lambda k: k + 1,
+            **tags,
+        }
+        syntax = facts.pop("syntax", ExplicitVRLittleEndian)
+        written = []
+        for number, plane in enumerate(array):
+            dataset = Dataset()
+            for name, value in facts.items():
+                told = value(number) if callable(value) else value
+                if told is not None:
+                    setattr(dataset, name, told)
+            dataset.SOPInstanceUID = tags.get("SOPInstanceUID", generate_uid())
+            dataset.file_meta = FileMetaDataset()
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            dataset.file_meta.TransferSyntaxUID = syntax
+            order = "<" if syntax.is_little_endian else ">"
+            dataset.add_new("PixelData", "OW", plane.astype(plane.dtype.newbyteorder(order)).tobytes())
+            path = folder / f"{(7 * number) % 101:03d}_{len(list(folder.iterdir()))}"
+            dataset.save_as(path, enforce_file_format=True)
+            written.append(path)
+        return written
+
+    return write
