@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,8 +29,60 @@ def test_the_manifest_is_valid_and_all_that_it_names_exists(manifest) -> None:
 
 def test_pictures_are_left_to_napari(manifest) -> None:
     (reader,) = manifest.contributions.readers
-    assert reader.filename_patterns == ["*.nii", "*.nii.gz", "*.hdr", "*.img"]
+    assert reader.accepts_directories
+    assert not {"*", "*.png", "*.jpg", "*.tif"} & set(reader.filename_patterns)
     assert get_reader("photo.txt") is None
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha", ".mhd", ".nhdr"])
+def test_every_kind_of_volume_is_ours(ending, manifest, tmp_path) -> None:
+    (reader,) = manifest.contributions.readers
+    name = f"scan{ending}"
+    assert any(fnmatch(name, pattern) for pattern in reader.filename_patterns)
+    assert get_reader(str(tmp_path / name)) is not None
+
+
+def test_a_folder_and_a_file_of_a_dicom_series_open_the_series(dicom_series, tmp_path) -> None:
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    paths = [str(path) for path in dicom_series(tmp_path / "series", array)]
+    for path in (str(tmp_path / "series"), paths[1]):
+        reader = get_reader(path)
+        ((data, attributes, kind),) = reader(path)
+        assert (data.shape, kind) == ((3, 4, 5), "image")
+        assert np.allclose(attributes["scale"], (2.0, 1.5, 1.0))
+    # All files of a series at once are the series, once.
+    assert len(get_reader(paths)(paths)) == 1
+    assert get_reader(str(tmp_path)) is not None
+    (tmp_path / "empty").mkdir()
+    assert get_reader(str(tmp_path / "empty")) is None
+
+
+def test_labels_drawn_on_a_dicom_series_are_written_as_a_segmentation(dicom_series, tmp_path) -> None:
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    dicom_series(tmp_path / "series", array)
+    ((data, attributes, _),) = read(str(tmp_path / "series"))
+    write_labels(str(tmp_path / "mask.dcm"), np.asarray(data) > 30, attributes)
+    ((back, again, _),) = read(str(tmp_path / "mask.dcm"))
+    assert np.array_equal(back > 0, np.asarray(data) > 30)
+    assert np.allclose(again["translate"], attributes["translate"])
+
+
+def test_of_several_series_the_window_asks(dicom_series, tmp_path, monkeypatch, qapp) -> None:
+    from qtpy.QtWidgets import QInputDialog
+
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    dicom_series(tmp_path / "study" / "a", array, SeriesNumber=1, SeriesDescription="Native")
+    dicom_series(tmp_path / "study" / "b", array[:, :3], SeriesNumber=2, SeriesDescription="Venous")
+    asked = []
+
+    def choose(parent, title, label, items, *rest):
+        asked.append(items)
+        return items[1], True
+
+    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    ((data, attributes, _),) = read(str(tmp_path / "study"))
+    assert asked == [["1: Native (CT, 3 of 5 x 4)", "2: Venous (CT, 3 of 5 x 3)"]]
+    assert (data.shape, attributes["name"]) == ((3, 3, 5), "Venous")
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR", "ILA"])
