@@ -28,7 +28,7 @@ from napari_toposeg.docks.display import voxels_of_layer
 from napari_toposeg.docks.dock import Dock, caption, quiet
 from napari_toposeg.docks.progress_line import ProgressLine
 from napari_toposeg.inference import Segmentation
-from napari_toposeg.session.barcode import SelectedBar
+from napari_toposeg.session.barcode_events import SelectedBar
 from napari_toposeg.steps import Step
 from napari_toposeg.topology import Barcode
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.going import go_to
 from napari_toposeg.docks.workspace import Workspace, derived
-from napari_toposeg.session.barcode import SelectedBar
+from napari_toposeg.session.barcode_events import SelectedBar
 from napari_toposeg.session.barcode_map import BarcodeMap
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ from napari_toposeg.inference.tuning_moves import (
     further_stage,
     seen,
 )
+from napari_toposeg.inference.tuning_record import record, record_of_refined
 from napari_toposeg.inference.tuning_settings import TuningSettings
 from napari_toposeg.inference.window import shown_image, window_frame
 from napari_toposeg.priors import Prior
@@ -155,8 +156,8 @@ def tune_velocity(result: Segmentation, site: Site, tuning: TuningSettings) -> S
     made = segmentation_of(volume, prior, found, settings, device, result.networks, watch.total())
     made = replace(made, iterations=iterations, losses=losses, why=result.why)
     made = _with_prompts(made, result, region)
-    record = _record(tuning, "the deformation", made, result, iterations, losses)
-    made = replace(made, tuned=(*result.tuned, record), seconds=watch.total())
+    told = record(tuning, "the deformation", made, result, iterations, losses)
+    made = replace(made, tuned=(*result.tuned, told), seconds=watch.total())
     yield Step("certify", tuning.iterations + 2, tuning.iterations + 2, losses, result=made)
 
 
@@ -226,8 +227,8 @@ def tune_network(
     made = replace(made, iterations=iterations, losses=losses)
     if isinstance(result, Segmentation):
         made = _with_prompts(made, result, shown.region)
-    record = _record(tuning, "the network's weights", made, result, iterations, losses)
-    made = replace(made, tuned=(record,), seconds=watch.total())
+    told = record(tuning, "the network's weights", made, result, iterations, losses)
+    made = replace(made, tuned=(told,), seconds=watch.total())
     yield Step("certify", tuning.iterations + 2, tuning.iterations + 2, losses, result=made)
 
 
@@ -270,7 +271,7 @@ def _pixelwise_network(
             iterations=refined.iterations,
             start=f"the tuned network's logits, {start}",
         )
-        return replace(outcome, tuned=(_record_of_refined(tuning, "the network's weights", refined),))
+        return replace(outcome, tuned=(record_of_refined(tuning, "the network's weights", refined),))
 
     yield from _told(steps, made)
 
@@ -330,7 +331,7 @@ def _told(steps: Steps[Refined], made: Callable[[Refined], Outcome]) -> Steps[Ou
 def _of_map(
     volume: Volume, prior: Prior, box: Box, tuning: TuningSettings, name: str, refined: Refined, result: Outcome | None
 ) -> Outcome:
-    record = _record_of_refined(tuning, name, refined)
+    record = record_of_refined(tuning, name, refined)
     before = result.certificate if isinstance(result, Segmentation) else None
     certificate = certify(
         refined.mask,
@@ -370,38 +371,3 @@ def _with_prompts(made: Segmentation, result: Segmentation, region: Box) -> Segm
     """What was demanded of the result before holds on; where it cannot, the new result says so."""
     prompts = tuple(outcome.prompt for outcome in result.prompts)
     return honoured(replace(made, prompts=(), prompted_voxels=0), heard(prompts, region), region) if prompts else made
-
-
-def _record(
-    tuning: TuningSettings,
-    source: str,
-    made: Outcome,
-    result: Outcome | None,
-    iterations: int,
-    losses: Mapping[str, float],
-) -> dict[str, Any]:
-    """What a report says of a tuned deformation."""
-    before = None if result is None else result.full_mask()
-    return {
-        "source": source,
-        **tuning.as_dict(),
-        "iterations_done": iterations,
-        "losses": dict(losses),
-        "betti_before": None if result is None else list(result.certificate.betti_mask),
-        "betti_after": list(made.certificate.betti_mask),
-        "changed_voxels": None if before is None else int(np.count_nonzero(made.full_mask() != before)),
-    }
-
-
-def _record_of_refined(tuning: TuningSettings, source: str, refined: Refined) -> dict[str, Any]:
-    return {
-        "source": source,
-        **tuning.as_dict(),
-        "iterations_done": refined.iterations,
-        "losses": {name: value for name, value in refined.losses.items() if not name[1:].isdigit()},
-        "solved_by": refined.solved_by,
-        "ended": refined.ended,
-        "betti_before": list(refined.betti_before),
-        "betti_after": list(refined.betti_after),
-        "changed_voxels": refined.changed_voxels,
-    }

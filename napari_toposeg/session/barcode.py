@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal, SignalGroup
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box
 from napari_toposeg.inference import Outcome
+from napari_toposeg.session.barcode_events import BarcodeEvents, SelectedBar
 from napari_toposeg.session.barcode_map import BarcodeMap, map_of_mask, map_of_template, map_of_values
 from napari_toposeg.session.barcode_saving import save_barcode
 from napari_toposeg.session.side_job import SideJob
 from napari_toposeg.steps import Step, Steps
-from napari_toposeg.topology import Bar, Barcode, barcode_steps
+from napari_toposeg.topology import Barcode, barcode_steps
 from napari_toposeg.topology.persistence import Scale
 from napari_toposeg.volume import Volume
 
@@ -28,41 +27,6 @@ if TYPE_CHECKING:
 
 _Found: TypeAlias = tuple[Barcode, BarcodeMap, Outcome | None]
 """A barcode, its map, and the result that the map was made from, if one was."""
-
-
-class BarcodeEvents(SignalGroup):
-    """What a session's barcode tells.
-
-    `threshold` and `selected` follow whoever called, or a new barcode; that, and all else, comes from the compute
-    thread.
-    """
-
-    barcode = Signal(object)  # Barcode or None
-    wanted = Signal(object)  # (n,) bool, where another prior was chosen
-    threshold = Signal(float)  # a level from 0 to 1
-    selected = Signal(object)  # SelectedBar or None
-    step = Signal(object)  # Step: the dimension that is looked for
-    computing = Signal(bool)
-
-
-@dataclass(frozen=True)
-class SelectedBar:
-    """One bar, and where its feature begins and ends.
-
-    Attributes
-    ----------
-    number : int
-        Which one of the barcode's.
-    bar : Bar
-        With its voxels in the volume's canonical order; None where there is no such voxel.
-    birth_place, death_place : tuple of float or None
-        The same places in the world, in RAS millimetres.
-    """
-
-    number: int
-    bar: Bar
-    birth_place: tuple[float, ...] | None
-    death_place: tuple[float, ...] | None
 
 
 class SessionBarcode:
