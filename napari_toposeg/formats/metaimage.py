@@ -33,6 +33,7 @@ _TYPES = {
     "MET_DOUBLE": "f8",
 }
 _NAMES = {kind: name for name, kind in _TYPES.items() if name not in ("MET_LONG", "MET_ULONG")}
+_WIDENED: dict[str, np.dtype[Any]] = {"bool": np.dtype(np.uint8), "float16": np.dtype(np.float32)}
 _LONGEST_HEADER = 2**16
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
@@ -119,7 +120,7 @@ def write_metaimage(array: NDArray[Any], volume: Volume, path: str | os.PathLike
         raise unknown_ending(path, (".mha",))
     stored = volume.to_stored(array)
     cube = stored if stored.ndim == 3 else stored[:, :, None]
-    kind = {"bool": np.dtype(np.uint8), "float16": np.dtype(np.float32)}.get(cube.dtype.name, cube.dtype)
+    kind: np.dtype[Any] = _WIDENED.get(cube.dtype.name, cube.dtype)
     matrix = _LPS_TO_RAS[:, None] * volume.stored.affine[:3]
     spacing = np.linalg.norm(matrix[:, :3], axis=0)
     packed = zlib.compress(cube.astype(kind.newbyteorder("<")).tobytes(order="F"), 1)

@@ -198,6 +198,30 @@ class History:
             self._changes, self._position, self._forgotten = [], 0, 0
         self.events.changed.emit(0)
 
+    def as_state(self, most_bytes: int) -> dict[str, Any]:
+        """The changes for a file: the newest that hold no more than so many bytes, and those that were undone."""
+        with self.lock:
+            held: dict[int, int] = {}
+            first = len(self._changes)
+            while first > 0:
+                change = self._changes[first - 1]
+                held |= {**change.before.weight, **change.after.weight}
+                if sum(held.values()) > most_bytes and first <= self._position:
+                    break
+                first -= 1
+            return {
+                "changes": tuple(self._changes[first:]),
+                "position": self._position - first,
+                "forgotten": self._forgotten + first,
+            }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Bring back what `as_state` gave."""
+        with self.lock:
+            self._changes = list(state["changes"])
+            self._position, self._forgotten = int(state["position"]), int(state["forgotten"])
+        self.events.changed.emit(self._position)
+
     def _go(self, position: int) -> None:
         """One change back or forth."""
         back = position < self._position

@@ -195,6 +195,34 @@ class SessionMask:
         if self.betti is None:
             self._count()
 
+    # To a file and back
+
+    def as_state(self) -> dict[str, Any]:
+        """The result, and what a hand made of its mask, as it is now: a copy."""
+        with self._lock:
+            part = None
+            if self.edited and self._voxels is not None and self._reach is not None:
+                part = self._voxels[box_slices(self._reach)].copy()
+            return {
+                "result": self._result,
+                "standing": self._standing,
+                "betti": dict(self._betti),
+                "reach": self._reach,
+                "edited": part,
+            }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Bring back what `as_state` gave; nothing goes into the history."""
+        result, standing, edits = state["result"], state["standing"], None
+        if result is not None and state["edited"] is not None:
+            voxels = np.zeros(result.volume.shape, bool)
+            voxels[box_slices(state["reach"])] = state["edited"]
+            edits = delta_between(result.full_mask(), voxels)
+        with self._lock:
+            self._betti = dict(state["betti"])
+            self._numbers = itertools.count(1 + max([standing.topology, standing.certified, *self._betti]))
+            self._restore_result(ResultState(result, edits, standing))
+
     # How it does that
 
     def _state(self) -> ResultState:

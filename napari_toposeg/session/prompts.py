@@ -207,6 +207,10 @@ class SessionPrompts:
         """Bring back what `as_state` gave; the history does not know of it."""
         self._restore(MarksState(marks_from_state(state)))
 
+    def load_marks(self, marks: tuple[Mark, ...]) -> None:
+        """Bring back marks; the history does not know of it."""
+        self._restore(MarksState(marks))
+
     def _set(self, marks: tuple[Mark, ...], name: str) -> None:
         before, self._marks = self._marks, marks
         self._session.history.add(name, "prompts", MarksState(before), MarksState(marks))

@@ -27,6 +27,7 @@ from napari_toposeg.session.barcode import SessionBarcode
 from napari_toposeg.session.correcting import Correcting
 from napari_toposeg.session.deformation import SessionDeformation
 from napari_toposeg.session.events import SessionEvents
+from napari_toposeg.session.keeping import Keeping
 from napari_toposeg.session.labelling import SessionLabelling
 from napari_toposeg.session.measures import Measurements
 from napari_toposeg.session.networks import NONE, NetworkChoice, Networks
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-class Session(Placing, Correcting):
+class Session(Placing, Correcting, Keeping):
     """One person's work on one volume.
 
     Parameters
@@ -331,6 +332,7 @@ class Session(Placing, Correcting):
     def close(self) -> None:
         """Drop the run, stop a training, and end the compute thread."""
         self.labelling.close()
+        self.stop_autosave()
         self._runs.stop()
         self._compute.close()
 
@@ -350,6 +352,10 @@ class Session(Placing, Correcting):
             if site is not before.site:
                 self.history.add(name, "placement", before, after)
         self.events.placement.emit(self.placement)
+
+    def bring_back_placing(self, state: PlacedState) -> None:
+        """Have a template stand where it stood, of a file or of the history; that is no change of its own."""
+        self._restore_placing(state)
 
     def _restore_placing(self, state: PlacedState) -> None:
         if state.prior is not None and state.site is not None and state.prior is not self._prior:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import box_of, box_slices
 from napari_toposeg.topology.betti import betti_numbers
 from napari_toposeg.topology.connectivity import check_connectivity
 
@@ -104,12 +103,12 @@ def closed_surface(mask: NDArray[Any], *, connectivity: int | None = None) -> Cl
             f"A mask of {mask.ndim} axes has no surface.", why="A surface bounds a body.", todo="Save the mask itself."
         )
     connectivity = check_connectivity(connectivity, 3)
-    box = box_of(mask)
-    if box is None:
+    if not mask.any():
         raise ToposegError("The mask is empty.", why="It has no surface.", todo="Segment something first.")
-    inner = np.pad(mask[box_slices(box)], 1)
+    along = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    inner = np.pad(mask[tuple(slice(found[0], found[-1] + 1) for found in along)], 1)
     corners, faces, _, _ = marching_cubes(inner.astype(np.float32), _NEAR_INSIDE[connectivity], allow_degenerate=True)
-    vertices = corners.astype(np.float64) - 1.0 + np.array([low for low, _ in box])
+    vertices = corners.astype(np.float64) - 1.0 + np.array([found[0] for found in along])
     # A vertex on a grid's edge has one coordinate that is not whole: it goes to the middle. Those within a cell stay.
     between = np.abs(vertices - np.round(vertices)) > 1e-4
     on_edge = between.sum(axis=1) == 1
