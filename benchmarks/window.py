@@ -3,7 +3,9 @@
     xvfb-run -a -s "-screen 0 1600x1200x24" python benchmarks/window.py [--document]
 
 A timer of the window's thread is due every 5 ms. How late it comes while a fit, a barcode and a training run at once,
-and a person drags the slice, is what that person feels as a stall. QT_QPA_PLATFORM must not be "offscreen".
+and a person drags the slice, is what that person feels as a stall. The same is measured with nothing running: what is felt
+then is napari's drawing and the machine. A run with the shipped network is timed from the click to what is seen.
+QT_QPA_PLATFORM must not be "offscreen".
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # nobody's own settings
 
@@ -24,7 +27,7 @@ import psutil
 import torch
 import tyro
 from documented import write_table
-from qtpy.QtCore import QTimer
+from heartbeat import Heartbeat, rows_of
 from qtpy.QtWidgets import QApplication
 from rich.console import Console
 from rich.table import Table
@@ -38,32 +41,10 @@ from napari_toposeg.inference import Window
 from napari_toposeg.training import Data, Optimisation, TrainedObject, TrainingConfig, train
 
 SHAPE = (96, 96, 64)
-BEAT = 0.005
+RING = (96, 96)
+"""No network for volumes is shipped yet."""
+
 HEADINGS = ("what", "figure", "wanted")
-
-
-class Heartbeat:
-    """How late a timer of the window's thread comes."""
-
-    def __init__(self) -> None:
-        self._late: list[float] = []
-        self._due = 0.0
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._beat)
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self._late.append(now - self._due)
-        self._due = now + BEAT
-
-    def during(self, work: Callable[[], None]) -> list[float]:
-        """Seconds by which each beat was late."""
-        self._late.clear()
-        self._due = time.perf_counter() + BEAT
-        self._timer.start(round(1000 * BEAT))
-        work()
-        self._timer.stop()
-        return list(self._late)
 
 
 def live(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
@@ -85,35 +66,80 @@ def opened(viewer: napari.Viewer) -> list[list[str]]:
     return rows
 
 
-def stalls(viewer: napari.Viewer, image: Phantom, folder: Path) -> list[list[str]]:
-    """The window's thread while a fit, a barcode and a training run, and slices are dragged."""
+def stalls(viewer: napari.Viewer, image: Phantom, folder: Path, heartbeat: Heartbeat) -> list[list[str]]:
+    """The window's thread while slices are dragged: alone, and beside a fit, a barcode and a training."""
     session = workspace_of(viewer).session
     box = box_of(image.mask)
     assert box is not None
     session.choose_prior("ball")
     session.network = "none"
     session.place_in_box(box)
+    live(until=lambda: workspace_of(viewer).layers.template is not None)
     live(3.0)
     training = threading.Thread(target=_train, args=(folder,), daemon=True)
+    number = 0
+
+    def drag() -> None:
+        nonlocal number
+        number += 1
+        if number % 40 == 0:
+            viewer.dims.set_current_step(0, number // 40 % SHAPE[2])
+        live(0.01)
+
+    def quiet() -> None:
+        for _ in range(400):
+            drag()
 
     def work() -> None:
         training.start()
         session.run()
         session.barcode.of_image()
-        number = 0
         while session.running or session.barcode.computing or training.is_alive():
-            number += 1
-            if number % 40 == 0:
-                viewer.dims.set_current_step(0, number // 40 % SHAPE[2])
-            live(0.01)
+            drag()
 
-    late = np.array(Heartbeat().during(work))
+    rows = rows_of(heartbeat.during(quiet), "nothing running")[:1]
+    rows += rows_of(heartbeat.during(work), "a fit, a barcode and a training running")
+    taken = "gave nothing" if session.result is None else f"{session.result.seconds['total']:.1f} s"
+    return [*rows, ["the fit, beside a barcode and a training", taken, ""]]
+
+
+def answered(viewer: napari.Viewer, segment: Any, folder: Path) -> list[list[str]]:
+    """From the click on Run to what is seen of the shipped network's answer; the first run, and the median of five more."""
+    workspace = workspace_of(viewer)
+    session, layers = workspace.session, workspace.layers
+    image = phantom("annulus", RING, seed=3)
+    box = box_of(image.mask)
+    assert box is not None
+    path = folder / "annulus.nii.gz"
+    write_image(image.volume, path)
+    before = session.volume
+    viewer.open(str(path), plugin=PLUGIN)
+    live(until=lambda: session.volume is not before)
+    session.choose_prior("annulus")
+    session.network = None
+    session.place_in_box(box)
+    live(5.0)
+    seconds = []
+    for _ in range(6):
+        session.take_result(None)
+        live(0.5)
+        begun = time.perf_counter()
+        segment.run_button.click()
+        live(until=lambda: layers.preview is not None)
+        seen = time.perf_counter() - begun
+        live(until=lambda: not session.running and session.result is not None and layers.mask is not None)
+        seconds.append((seen, time.perf_counter() - begun))
+        live(0.5)
+    result = session.result
+    assert result is not None
+    assert result.certificate.topology_ok
+    first, later = seconds[0], np.median(seconds[1:], axis=0)
+    where = f"annulus of {RING[0]} x {RING[1]} pixels, network {result.networks[0]['name']}"
     return [
-        ["longest stall of the window's thread", f"{1000 * late.max():.0f} ms", "100 ms"],
-        ["99 of 100 beats are late by at most", f"{1000 * np.percentile(late, 99):.0f} ms", ""],
-        ["the fit, beside a barcode and a training", f"{session.result.seconds['total']:.1f} s", ""]
-        if session.result is not None
-        else ["the fit", "gave nothing", ""],
+        [f"from Run to the first preview ({where}): the first time", f"{first[0]:.2f} s", "0.5 s"],
+        ["from Run to the certified mask: the first time", f"{first[1]:.2f} s", "1.5 s"],
+        ["from Run to the first preview: median of 5 more", f"{later[0]:.2f} s", "0.5 s"],
+        ["from Run to the certified mask: median of 5 more", f"{later[1]:.2f} s", "1.5 s"],
     ]
 
 
@@ -160,12 +186,15 @@ def main(document: bool = False) -> None:
         folder = Path(place)
         path = folder / "ball.nii.gz"
         write_image(image.volume, path)
+        heartbeat = Heartbeat()
         viewer = napari.Viewer(title="Toposeg")
         rows = opened(viewer)
         open_all(viewer)
         viewer.open(str(path), plugin=PLUGIN)
         live(5.0)
-        rows += stalls(viewer, image, folder)
+        rows += stalls(viewer, image, folder, heartbeat)
+        segment = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment")[1]
+        rows += answered(viewer, segment, folder)
         rows += memory(viewer, path)
         workspace_of(viewer).session.close()
         viewer.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.display import METADATA, Shown, shown_by
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from napari_toposeg.steps import Step
 
 MASK_NAME = "Mask"
+
+_TIDY_AFTER = 100
+"""Milliseconds after a run in which its preview is hidden, before it is removed."""
 
 
 class ResultLayers:
@@ -35,6 +39,10 @@ class ResultLayers:
         # Where another layer has the name, napari gives a longer one.
         self._mask_name = MASK_NAME
         self._outline_wanted = 0
+        self._tidy_soon = QTimer(workspace.signals)
+        self._tidy_soon.setSingleShot(True)
+        self._tidy_soon.setInterval(_TIDY_AFTER)
+        self._tidy_soon.timeout.connect(self._remove_preview)
         self._setting = False
         signals = workspace.signals
         signals.placement.connect(self._placement_changed)
@@ -54,8 +62,9 @@ class ResultLayers:
 
     @property
     def preview(self) -> Labels | None:
-        """The layer that shows how a run goes."""
-        return self._living(self._preview)
+        """The layer that shows how a run goes; None where none does."""
+        layer = self._living(self._preview)
+        return layer if layer is not None and not self._tidy_soon.isActive() else None
 
     # Template
 
@@ -97,7 +106,7 @@ class ResultLayers:
         if preview is None or box is None or layout is None:
             return
         self._preview = self._show(
-            self.preview,
+            self._living(self._preview),
             layout.array(np.asarray(preview, bool).view(np.uint8)),
             layout.box_arguments(box),
             name="Preview",
@@ -109,10 +118,23 @@ class ResultLayers:
         mask = self.mask
         if running and mask is not None and not self._workspace.session.edited:
             mask.visible = False
-        if not running:
-            self._remove(self._preview)
+        if running:
+            self._tidy_soon.stop()
+            self._remove_preview()
+        else:
+            self._hide_preview()
             if mask is not None:
                 mask.visible = True
+
+    def _hide_preview(self) -> None:
+        """Removing a layer takes napari some time: not in the same breath in which the mask's is made."""
+        preview = self.preview
+        if preview is not None:
+            preview.visible = False
+            self._tidy_soon.start()
+
+    def _remove_preview(self) -> None:
+        self._remove(self._preview)
 
     # Mask
 
@@ -152,7 +174,7 @@ class ResultLayers:
             self._mask_name = made.name
             made.events.paint.connect(self._painted)
             made.events.data.connect(self._painted)
-        self._remove(self._preview)
+        self._hide_preview()
 
     def _painted(self, event: Any) -> None:
         layer = self.mask
@@ -203,7 +225,7 @@ class ResultLayers:
         if layer is None:
             chosen = list(viewer.layers.selection)
             layer = viewer.add_labels(
-                values,
+                values if shown is not None else values.copy(),
                 name=name,
                 opacity=opacity,
                 colormap=colours.one_colour(colour),
@@ -215,8 +237,15 @@ class ResultLayers:
             if chosen:
                 viewer.layers.selection = chosen
         else:
-            layer.data = values
-            layer.scale, layer.translate = place["scale"], place["translate"]
+            if np.shape(layer.data) != values.shape or shown is not None:
+                layer.data = values
+            else:
+                # Into what the layer shows: other data, of the same extent, take napari five times as long.
+                np.copyto(np.asarray(layer.data), values)
+                layer.refresh(extent=False)
+            for name, value in (("scale", place["scale"]), ("translate", place["translate"])):
+                if not np.array_equal(getattr(layer, name), value):
+                    setattr(layer, name, value)
         if shown is not None:
             layer.metadata[METADATA] = shown
         return weakref.ref(layer)

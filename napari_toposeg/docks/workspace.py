@@ -12,6 +12,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 from napari_toposeg.docks.display import METADATA, Layout, Shown, layout_of, volume_of_layer
+from napari_toposeg.docks.responsiveness import load_labels, set_objects_aside, take_objects_back, take_short_turns
 from napari_toposeg.docks.window_signals import WindowSignals
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.session import Session
@@ -27,6 +28,9 @@ DERIVED = "napari-toposeg-derived"
 
 _WARM_UP_AFTER = 1500
 """Milliseconds; the gallery's pictures are ordered before."""
+
+_SETTLED_AFTER = 2000
+"""Milliseconds after which an image that was opened, and what its layer is made of, is there to stay."""
 
 _workspaces: WeakKeyDictionary[Viewer, Workspace] = WeakKeyDictionary()
 
@@ -60,6 +64,9 @@ class Workspace:
         self._image: weakref.ref[Image] | None = None
         self._opened: weakref.ref[Image] | None = None
         self._settle_soon = _once(self.signals, self._settle, after=0)
+        take_short_turns()
+        self._set_aside_soon = _once(self.signals, self._set_objects_aside, after=_SETTLED_AFTER)
+        self.signals.running.connect(self._running_changed)
         # At the interpreter's end, too: a thread that is still inside torch then would bring the process down.
         weakref.finalize(viewer, self.session.close)
         self.layers = ResultLayers(self)
@@ -114,6 +121,8 @@ class Workspace:
             if layer is not None:
                 layer.events.data.connect(self._image_changed)
             self.session.set_volume(volume)
+            take_objects_back()
+            self._set_aside_soon.start()
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[None]:
@@ -143,7 +152,7 @@ class Workspace:
         self.session.later(work, lambda value: self.signals.hand_over(go_on, value), failed=self.signals.failed.emit)
 
     def warm_up(self) -> None:
-        """Compile what numba compiles, or load it, so that the first certificate does not wait for it.
+        """Load what a run loads, and compile what numba compiles, so that the first run does not wait for it.
 
         One part after the other: after an installation it takes half a minute, and outlines come in between.
         """
@@ -153,8 +162,9 @@ class Workspace:
                 self.later(parts[0], lambda _: go_on(parts[1:]))
 
         from napari_toposeg import deformation, topology
+        from napari_toposeg.inference.warm_up import leave_one_core, load_optimizers
 
-        go_on([deformation.warm_up, topology.warm_up])
+        go_on([leave_one_core, load_labels, deformation.warm_up, topology.warm_up, load_optimizers])
 
     def _inserted(self, event: Any) -> None:
         if is_image(event.value):
@@ -163,7 +173,20 @@ class Workspace:
 
     def _removed(self, event: Any) -> None:
         if event.value is self.image:
+            take_objects_back()
             self._settle_soon.start()
+
+    def _running_changed(self, running: bool) -> None:
+        if running:
+            self._set_objects_aside()  # before there is anything of the run, which is to go after it
+        else:
+            self._set_aside_soon.start()
+
+    def _set_objects_aside(self) -> None:
+        """Only while there is an image: a window that is closed loses it first, and all of it can go."""
+        image, viewer = self.image, self._viewer()
+        if viewer is not None and image is not None and image in viewer.layers:
+            set_objects_aside()
 
     def _settle(self) -> None:
         """After layers came or went: work on the image that was opened last, or on one that is left.
