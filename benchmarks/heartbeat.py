@@ -31,8 +31,8 @@ class Beat:
     worked : float
         Processor time of the window's thread.
     queued : float
-        How long that thread was ready and other threads, ours or of other processes, had all cores. 0 where the system does
-        not say.
+        How long that thread was ready and other threads, ours or of other processes, had all cores. 0 where the system
+        does not say.
     painted : float
         How long vispy drew; of software OpenGL that is a part.
     """

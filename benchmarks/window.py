@@ -3,8 +3,8 @@
     xvfb-run -a -s "-screen 0 1600x1200x24" python benchmarks/window.py [--document]
 
 A timer of the window's thread is due every 5 ms. How late it comes while a fit, a barcode and a training run at once,
-and a person drags the slice, is what that person feels as a stall. The same is measured with nothing running: what is felt
-then is napari's drawing and the machine. A run with the shipped network is timed from the click to what is seen.
+and a person drags the slice, is what that person feels as a stall. The same is measured with nothing running: what is
+felt then is napari's drawing and the machine. A run with the shipped network is timed from the click to what is seen.
 QT_QPA_PLATFORM must not be "offscreen".
 """
 
@@ -104,7 +104,7 @@ def stalls(viewer: napari.Viewer, image: Phantom, folder: Path, heartbeat: Heart
 
 
 def answered(viewer: napari.Viewer, segment: Any, folder: Path) -> list[list[str]]:
-    """From the click on Run to what is seen of the shipped network's answer; the first run, and the median of five more."""
+    """From the click on Run to what is seen of the shipped network's answer; the first run, and the median of five."""
     workspace = workspace_of(viewer)
     session, layers = workspace.session, workspace.layers
     image = phantom("annulus", RING, seed=3)

@@ -1,18 +1,19 @@
 """What keeps the window's thread from waiting for Python itself while something is computed.
 
-Measured with a fit, a barcode and a training at once (benchmarks/window.py): both were the longest stalls that there were.
+Measured with a fit, a barcode and a training at once (benchmarks/window.py): these were the longest stalls.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
+from importlib import import_module
 
 import numpy as np
 
 _TURN = 0.0005
-"""Seconds. vispy gives up Python's lock at every call of OpenGL, some hundred in a picture, and a thread that computes then
-keeps it for a whole turn: with Python's own turn of 5 ms a picture took half a second of waiting and 6 ms of work."""
+"""Seconds. vispy gives up Python's lock at every call of OpenGL, some hundred in a picture, and a thread that computes
+then keeps it for a whole turn: with Python's own turn of 5 ms a picture took half a second of waiting, 6 ms of work."""
 
 
 def take_short_turns() -> None:
@@ -25,7 +26,7 @@ def load_labels() -> None:
 
     Not by making such a layer: its units come from a registry that two threads must not fill at once.
     """
-    import pandas  # noqa: F401 - what every layer of labels imports
+    import_module("pandas")  # every layer of labels imports it
 
     from napari_toposeg.docks import colours
 

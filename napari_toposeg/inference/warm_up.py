@@ -13,8 +13,8 @@ from napari_toposeg.topology import persistence
 def leave_one_core() -> None:
     """Let PyTorch's threads, as the calling thread has them, be one fewer than there are cores.
 
-    They wait for one another by spinning. Where another process, or the window's own thread, holds one of the cores, all
-    of them wait for it: drawing the eleven priors took 25 s instead of 1 s with two threads on two busy cores.
+    They wait for one another by spinning. Where another process, or the window's own thread, holds one of the cores,
+    all of them wait for it: drawing the eleven priors took 25 s instead of 1 s with two threads on two busy cores.
     """
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
 
