@@ -101,17 +101,14 @@ def state_of(session: Session) -> tuple[str, str, str]:
     result = session.result
     if session.running:
         return colours.ACCENT, "Running", "The template is being deformed. The certificate comes with the result."
-    if result is not None and session.edited:
-        return (
-            colours.DOUBTFUL,
-            "Edited",
-            "The mask was edited by hand after it had been certified: the certificate no longer holds.",
-        )
     if result is not None:
-        certificate = result.certificate
+        certificate = session.certificate
+        if certificate is None:
+            return colours.DOUBTFUL, "Edited", "The mask was edited without the lock: its topology is being counted."
+        sentence = f"{certificate.sentence} Corrected by hand." if session.edited else certificate.sentence
         if certificate.topology_ok:
-            return colours.GOOD, "✓ Certified", certificate.sentence
-        return colours.DOUBTFUL, "! Not as the prior", certificate.sentence
+            return colours.GOOD, "✓ Certified", sentence
+        return colours.DOUBTFUL, "! Not as the prior", sentence
     if session.volume is None:
         return colours.NEUTRAL, "No certificate", "Open an image to begin."
     if session.prior is None:

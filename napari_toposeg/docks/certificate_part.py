@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -61,12 +62,13 @@ class CertificatePart(QWidget):
             self.form.removeRow(0)
         if result is None:
             return
-        good = result.certificate.topology_ok and not self._session.edited
-        self.sentence.setText(
-            "Edited by hand since: these numbers are those of the mask before."
-            if self._session.edited
-            else certificate_words(result)
-        )
+        certificate = self._session.certificate
+        good = certificate is not None and certificate.topology_ok
+        if certificate is None:
+            self.sentence.setText("Edited by hand: the topology is being counted; the numbers are those before.")
+        else:
+            result = replace(result, certificate=certificate)
+            self.sentence.setText(f"{certificate_words(result)}{' Corrected by hand.' if self._session.edited else ''}")
         self.sentence.setStyleSheet(_SENTENCE.format(colours.GOOD if good else colours.DOUBTFUL))
         for name, value in facts(result):
             label = QLabel(value)

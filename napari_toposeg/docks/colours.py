@@ -18,6 +18,8 @@ FOLDING = "#ff2d55"
 VECTORS = "#ffe066"
 GRID = "#b8f2e6"
 WORST = "#ffffff"
+INCLUDE = "#39d353"
+EXCLUDE = "#ff4d5e"
 LEVEL_SET = "#d08cff"
 
 GOOD = "#1f9d63"

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.display import METADATA, Shown, shown_by
+from napari_toposeg.docks.mask_painting import MaskPainting
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -43,7 +44,7 @@ class ResultLayers:
         self._tidy_soon.setSingleShot(True)
         self._tidy_soon.setInterval(_TIDY_AFTER)
         self._tidy_soon.timeout.connect(self._remove_preview)
-        self._setting = False
+        self.painting = MaskPainting(workspace, lambda: self.mask)
         signals = workspace.signals
         signals.placement.connect(self._placement_changed)
         signals.steps.connect(self._steps_came)
@@ -143,8 +144,11 @@ class ResultLayers:
         result, mask = session.result, session.mask
         layout, image = self._workspace.layout, self._workspace.image
         if result is None or mask is None or layout is None or image is None:
-            # The image is another one: the mask stays, as a layer like any other.
+            # The image is another one: the mask stays, as a layer like any other. Where the run was undone it goes.
+            undone = self.mask if result is None else None
             self._let_mask_go()
+            if undone is not None and image is not None and shown_by(undone).volume is session.volume:
+                self._workspace.viewer.layers.remove(undone)
             return
         layer = self.mask
         if layer is not None and (layer.name != self._mask_name or self._is_edited(layer)):
@@ -153,8 +157,7 @@ class ResultLayers:
             layer = None
         shown = Shown(result.volume, shown_by(image).flipped)
         values = layout.array((mask != 0).view(np.uint8))
-        self._setting = True
-        try:
+        with self.painting.quiet():
             self._mask = self._show(
                 layer,
                 values,
@@ -164,26 +167,14 @@ class ResultLayers:
                 opacity=0.5,
                 shown=shown,
             )
-        finally:
-            self._setting = False
         made = self.mask
         if made is not None:
             # A result that was brought back comes with what had been made of its mask by hand.
             made.metadata["edited"] = session.edited
         if layer is None and made is not None:
             self._mask_name = made.name
-            made.events.paint.connect(self._painted)
-            made.events.data.connect(self._painted)
+            self.painting.take_layer(made)
         self._hide_preview()
-
-    def _painted(self, event: Any) -> None:
-        layer = self.mask
-        if self._setting or layer is None or event.source is not layer:
-            return
-        layer.metadata["edited"] = True
-        layout = self._workspace.layout
-        if layout is not None:
-            self._workspace.session.edit(layout.canonical(np.asarray(layer.data)))
 
     @staticmethod
     def _is_edited(layer: Labels) -> bool:
@@ -193,8 +184,7 @@ class ResultLayers:
         layer = self.mask
         self._mask = None
         if layer is not None:
-            layer.events.paint.disconnect(self._painted)
-            layer.events.data.disconnect(self._painted)
+            self.painting.let_go(layer)
 
     # Layers
 
@@ -219,6 +209,7 @@ class ResultLayers:
         opacity: float = 1.0,
         shown: Shown | None = None,
     ) -> weakref.ref[Labels]:
+        from napari_toposeg.docks.shortcuts import bind_history
         from napari_toposeg.docks.workspace import derived
 
         viewer = self._workspace.viewer
@@ -233,6 +224,7 @@ class ResultLayers:
                 **place,
             )
             layer.contour = contour
+            bind_history(self._workspace, layer)
             # What a person had selected stays so: a brush or a rectangle in use is not taken away.
             if chosen:
                 viewer.layers.selection = chosen

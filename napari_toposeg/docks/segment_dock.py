@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QPushBut
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.certificate_part import CertificatePart
-from napari_toposeg.docks.dock import Dock, rule
+from napari_toposeg.docks.dock import Dock, caption, rule
 from napari_toposeg.docks.loss_curve import LossCurve
 from napari_toposeg.docks.method_panel import MethodPanel
 from napari_toposeg.docks.progress_line import ProgressLine
@@ -43,6 +43,7 @@ class SegmentDock(Dock):
         self.progress = ProgressLine()
         self.curve = LossCurve()
         self.certificate = CertificatePart(self.workspace)
+        self.prompts = caption()
         self.save_button = QPushButton("Save mask…")
         self.with_field = QCheckBox("Field")
         self.with_field.setToolTip("The displacement, beside the mask, as ITK's tools read it.")
@@ -64,6 +65,7 @@ class SegmentDock(Dock):
         self.rows.addWidget(self.progress)
         self.rows.addWidget(self.curve, 1)
         self.rows.addWidget(self.certificate)
+        self.rows.addWidget(self.prompts)
         self.rows.addStretch(0)
         self.rows.addWidget(rule())
         row = QHBoxLayout()
@@ -81,6 +83,7 @@ class SegmentDock(Dock):
         self.save_button.clicked.connect(self._ask_where_to_save)
         signals.steps.connect(self._show_steps)
         signals.running.connect(self._show_running)
+        signals.follow(self.workspace.session.prompts.events.changed, self._show_state, owner=self)
         for signal in (
             signals.volume,
             signals.prior,
@@ -99,7 +102,9 @@ class SegmentDock(Dock):
         self.run_button.setEnabled(not running and session.placement is not None)
         self.cancel_button.setEnabled(running)
         self.save_button.setEnabled(not running and session.result is not None)
-        self.with_report.setEnabled(not session.edited)
+        self.prompts.setText(session.prompts.sentence)
+        self.prompts.setVisible(bool(session.prompts.marks))
+        self.with_report.setEnabled(session.result is None or session.working_mask.kept_topology)
         self.with_surface.setEnabled(self._solid())
         if session.placement is None:
             self.run_button.setToolTip("First choose a prior and place it.")
@@ -171,7 +176,7 @@ class SegmentDock(Dock):
         field = f"{stem}_field.nii.gz" if self.with_field.isChecked() else None
         jacobian = f"{stem}_jacobian.nii.gz" if self.with_jacobian.isChecked() else None
         surface = f"{stem}_surface.stl" if self.with_surface.isChecked() and self._solid() else None
-        report = f"{stem}_report.json" if self.with_report.isChecked() and not session.edited else None
+        report = f"{stem}_report.json" if self.with_report.isChecked() and session.working_mask.kept_topology else None
         written = [Path(name).name for name in (path, field, jacobian, surface, report) if name is not None]
         # Compressing a large mask takes seconds.
         self.workspace.later(

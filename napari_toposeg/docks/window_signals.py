@@ -30,6 +30,7 @@ class WindowSignals(QObject):
     running = Signal(bool)
     result = Signal(object)
     edited = Signal(bool)
+    mask = Signal(object)
     failed = Signal(str)
     steps = Signal(object)
     said = Signal(str)
@@ -43,7 +44,7 @@ class WindowSignals(QObject):
         self._lock = threading.Lock()
         self._waiting: list[Step[Any]] = []
         self._running = False
-        names = ("volume", "prior", "placement", "settings", "network", "result", "edited", "failed", "running")
+        names = ("volume", "prior", "placement", "settings", "network", "result", "edited", "mask", "failed", "running")
         for name in names:
             getattr(session.events, name).connect(_emitter(getattr(self, name)))
         session.events.step.connect(self._take_step)

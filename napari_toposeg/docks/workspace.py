@@ -12,7 +12,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 from napari_toposeg.docks.display import METADATA, Layout, Shown, layout_of, volume_of_layer
-from napari_toposeg.docks.responsiveness import load_labels, set_objects_aside, take_objects_back, take_short_turns
+from napari_toposeg.docks.responsiveness import set_objects_aside, take_objects_back, take_short_turns
 from napari_toposeg.docks.window_signals import WindowSignals
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.session import Session
@@ -56,7 +56,9 @@ class Workspace:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        from napari_toposeg.docks.prompt_drawing import PromptDrawing
         from napari_toposeg.docks.result_layers import ResultLayers
+        from napari_toposeg.docks.shortcuts import bind_shortcuts
 
         self.session = Session()
         self.signals = WindowSignals(self.session)
@@ -70,6 +72,8 @@ class Workspace:
         # At the interpreter's end, too: a thread that is still inside torch then would bring the process down.
         weakref.finalize(viewer, self.session.close)
         self.layers = ResultLayers(self)
+        self.prompt_drawing = PromptDrawing(self)
+        bind_shortcuts(self)
         viewer.layers.events.inserted.connect(self._inserted)
         viewer.layers.events.removed.connect(self._removed)
         for layer in viewer.layers:
@@ -162,6 +166,7 @@ class Workspace:
                 self.later(parts[0], lambda _: go_on(parts[1:]))
 
         from napari_toposeg import deformation, topology
+        from napari_toposeg.docks.responsiveness import load_labels
         from napari_toposeg.inference.warm_up import leave_one_core, load_optimizers
 
         go_on([leave_one_core, load_labels, deformation.warm_up, topology.warm_up, load_optimizers])

@@ -218,15 +218,16 @@ def test_layers_can_be_removed_at_any_time(window, ball_file, organ_box) -> None
     window.until(lambda: window.session.volume is None)
 
 
-def test_painting_in_the_mask_ends_its_certificate(window, ball_file, organ_box, tmp_path) -> None:
+def test_painting_in_the_mask_without_the_lock_ends_its_certificate(window, ball_file, organ_box, tmp_path) -> None:
     window.open(ball_file)
     window.place(organ_box)
     window.run()
     mask = window.workspace.layers.mask
     mask.selected_label = 1
+    window.session.brush.locked = False
     mask.data_setitem((np.array([1]), np.array([2]), np.array([3])), 1)
-    assert window.session.edited
-    assert window.line.badge.text() == "Edited"
+    window.until(lambda: window.session.edited)
+    window.until(lambda: window.line.badge.text() == "! Not as the prior")
     window.segment.save(str(tmp_path / "edited.nii.gz"))
     window.until(lambda: "Saved" in window.line.message.text())
     assert not (tmp_path / "edited_report.json").exists()
