@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from table_tasks import PIXEL_WISE_SYSTEMS, PUBLISHED_SMOOTHNESS, RING_LENGTH, RING_SYSTEMS, SMOOTH_ONLY, ring
+from table_tasks import (
+    DEFORMING,
+    PIXEL_WISE_SYSTEMS,
+    PUBLISHED_SMOOTHNESS,
+    RING_LENGTH,
+    RING_SYSTEMS,
+    SMOOTH_ONLY,
+    WIDE,
+    ring,
+)
 from trained_systems import Figures, System, Task, mean_and_error, measure, parameters, test_cases, trained
 
 from napari_toposeg.formats import read_prior
 from napari_toposeg.inference import TrainedNetwork
+from napari_toposeg.inference.weights import default_weights, read_card
 from napari_toposeg.networks import preset, settings_to_dict
+from napari_toposeg.priors import find_prior
+from napari_toposeg.training import LossWeights
 
 SEEDS = (0, 1, 2)
 
@@ -41,6 +53,15 @@ AGAIN = tuple(system for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS) if syste
 HYBRIDS = {"hybrid": ("mltpsn", "unet"), "hybrid-again": ("mltpsn-again", "unet-again")}
 
 
+def from_shipped(name: str = "mltpsn-shipped", words: str = "mlTPSN, from the shipped weights") -> System:
+    """An mlTPSN that has learnt to deform a ring on synthetic images before it sees the first real one."""
+    prior = find_prior("annulus")
+    assert prior is not None
+    shipped = default_weights(prior)
+    assert shipped is not None
+    return System(name, words, "mltpsn", WIDE, changes={**DEFORMING, "fill_first": 0.0, "start": str(shipped.path)})
+
+
 def second_cycle(system: System, first: Path) -> System:
     """A system trained for as many epochs again, from its weights, along a second cosine from 1e-3."""
     changes = {"start": str(first), "optimisation": RING_LENGTH}
@@ -51,14 +72,15 @@ def second_cycle(system: System, first: Path) -> System:
 def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tuple[tuple[str, ...], list[list[str]]]:
     """T1: every system, and the hybrid of mlTPSN and U-Net; means over cases, then over seeds."""
     task = ring()
+    shipped = from_shipped()
     gathered = _Gathered({}, {}, {})
     for seed in seeds or SEEDS:
         networks: dict[str, TrainedNetwork] = {}
         files: dict[str, Path] = {}
         for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS):
             networks[system.name], files[system.name] = _run(task, system, seed, out, console, gathered)
-        for first in AGAIN:
-            system = second_cycle(first, files[first.name])
+        later = [second_cycle(first, files[first.name]) for first in AGAIN]
+        for system in (*later, shipped):
             networks[system.name], files[system.name] = _run(task, system, seed, out, console, gathered)
         for hybrid, (deforming, pixel_wise) in HYBRIDS.items():
             folder = files[deforming].parent
@@ -78,7 +100,7 @@ def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tu
         System("hybrid-again", "hybrid of the last two", "hybrid"),
     ]
     rows = []
-    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again, hybrids[1]):
+    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again, hybrids[1], shipped):
         deforms = system.network not in ("unet", "wunet")
         before = columns(gathered.plain[system.name], folds=deforms) if system.name in gathered.plain else [""] * 5
         rows.append(
@@ -175,3 +197,28 @@ def _ablation(
     before, after = columns(plain, folds=True), columns(strict, folds=True)
     cells = [float(np.mean([one["folding_share"] for one in figures])) for figures in plain.values()]
     return [system.words, before[1], before[2], before[3], mean_and_error(cells, 3, 100.0), after[1], after[3], *paper]
+
+
+DEVELOPMENT_SEED = 100
+TRIED = (
+    System("base", "mlTPSN", "mltpsn", WIDE, changes=DEFORMING),
+    System("h05", "with the Hausdorff term, .05", "mltpsn", WIDE, LossWeights(hausdorff=0.05), DEFORMING),
+    System("h5", "with the Hausdorff term, .5", "mltpsn", WIDE, LossWeights(hausdorff=0.5), DEFORMING),
+    System("pose", "with a pose before the levels", "mltpsn", {**WIDE, "pose": True}, changes=DEFORMING),
+    System("full", "velocities at full resolution", "mltpsn", {**WIDE, "halvings": 0}, changes=DEFORMING),
+    from_shipped("start", "from the shipped weights"),
+)
+TRIED_HEADINGS = ("mlTPSN", "parameters", "Dice", "HD95, pixels", "right topology %", "folding cells %")
+
+
+def ring_tried(out: Path, console: Console, seeds: Sequence[int] | None) -> tuple[tuple[str, ...], list[list[str]]]:
+    """What was tried for the mlTPSN: the validation slices of the development seed, before certification."""
+    rows = []
+    for system in TRIED:
+        for seed in seeds or (DEVELOPMENT_SEED,):
+            network, _, folder = trained(ring(), system, seed, out, console)
+            scores = read_card(folder / f"{folder.name}.safetensors").metrics
+            told = [scores[f"validation {name}"] for name in ("dice", "hd95", "right_topology", "folding")]
+            shown = [f"{told[0]:.3f}", f"{told[1]:.2f}", f"{100 * told[2]:.1f}", f"{100 * told[3]:.4f}"]
+            rows.append([system.words, f"{parameters(network):,}", *shown])
+    return TRIED_HEADINGS, rows
