@@ -70,9 +70,7 @@ class CorrectDock(Dock):
         self.redo = self._button("Redo", actions.redo, "Does it again.")
         self.history = QListWidget()
         self.history.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.history.setToolTip(
-            "All that was done to prompts, placement and mask. A click goes there."
-        )
+        self.history.setToolTip("All that was done to prompts, placement and mask. A click goes there.")
         self.history.setMinimumHeight(72)
         self.keys = QToolButton()
         self.keys.setText("Keys…")

@@ -152,17 +152,20 @@ class MaskPainting(QObject):
         erase = str(layer.mode) == "erase" or layer.selected_label == 0
         locked = False if UNLOCKS in event.modifiers else None
         stroke = session.brush.begin(erase=erase, axis=self._axis(layer), locked=locked)
-        last = self._place(layer, event)
-        if last is not None:
-            stroke.draw(last)
-        yield
-        while event.type == "mouse_move":
-            place = self._place(layer, event)
-            if place is not None:
-                stroke.draw([place if last is None else last, place])
-            last = place
+        try:
+            last = self._place(layer, event)
+            if last is not None:
+                stroke.draw(last)
             yield
-        stroke.end()
+            while event.type == "mouse_move":
+                place = self._place(layer, event)
+                if place is not None:
+                    stroke.draw([place if last is None else last, place])
+                last = place
+                yield
+        finally:
+            # Also where napari drops the drag, since the layer was removed meanwhile.
+            stroke.end()
 
     def _place(self, layer: Labels, event: Any) -> NDArray[np.float64] | None:
         """Where the cursor points to, in canonical voxels; in 3-D the first voxel of the mask on the line of sight."""

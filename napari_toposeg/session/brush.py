@@ -60,6 +60,7 @@ class Stroke:
         self._deltas: list[MaskDelta] = []
         self._name = name or _stroke_name(settings, erase)
         self.refused = 0
+        session.history.hold(self)
 
     def draw(self, points: ArrayLike) -> Painted | None:
         """Paint along a line from the first of these points to the last.
@@ -113,6 +114,7 @@ class Stroke:
     def end(self) -> MaskDelta | None:
         """The stroke is over: it goes into the history as one change. None where nothing was flipped."""
         mask, volume = self._session.working_mask, self._session.volume
+        self._session.history.release(self)
         if volume is None or self._session.result is not self._result or not self._deltas:
             return None
         delta = merged(self._deltas, volume.shape)

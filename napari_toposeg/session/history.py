@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -74,6 +75,7 @@ class History:
         self._forgotten = 0
         self._restore: dict[str, Callable[[Any], None]] = {}
         self._resting = False
+        self._holder: weakref.ref[object] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,6 +124,15 @@ class History:
                 self._position -= 1
                 self._forgotten += 1
         self.events.changed.emit(self._position)
+
+    def hold(self, holder: object) -> None:
+        """Refuse to undo and redo while something is being done that is no change yet; as long as its holder lives."""
+        self._holder = weakref.ref(holder)
+
+    def release(self, holder: object) -> None:
+        """It is over."""
+        if self._holder is not None and self._holder() is holder:
+            self._holder = None
 
     @contextlib.contextmanager
     def resting(self) -> Iterator[None]:
@@ -224,6 +235,8 @@ class History:
 
     def _go(self, position: int) -> None:
         """One change back or forth."""
+        if self._holder is not None and self._holder() is not None:
+            raise ToposegError("A stroke is being drawn.", todo="Let go of the mouse first.")
         back = position < self._position
         change = self._changes[position if back else position - 1]
         with self.resting():

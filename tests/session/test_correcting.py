@@ -102,6 +102,33 @@ def test_a_stroke_in_a_plane_stays_there_and_a_drag_is_one_change(ball) -> None:
     assert len(session.history.names) == before + 1
 
 
+def test_nothing_is_undone_in_the_middle_of_a_stroke(ball) -> None:
+    session, image = ball
+    stroke = session.brush.begin(erase=True)
+    stroke.draw(edge(image.mask))
+    with pytest.raises(ToposegError, match="being drawn"):
+        session.history.undo()
+    stroke.end()
+    assert session.history.undo() == "Erased with radius 4 mm"
+    assert np.array_equal(session.mask, image.mask)
+    # A stroke that nobody ended holds nothing up, once it is gone.
+    session.brush.begin()
+    assert session.history.undo() == "Run: stub"
+
+
+def test_a_result_that_comes_in_the_middle_of_a_stroke_ends_it(ball, made_outcome) -> None:
+    session, image = ball
+    stroke = session.brush.begin(erase=True)
+    stroke.draw(edge(image.mask))
+    painted = session.mask.copy()
+    session.take_result(made_outcome(session.volume, image.mask, "ball"))
+    assert stroke.draw(edge(image.mask)) is None
+    assert stroke.end() is None
+    assert np.array_equal(session.mask, image.mask)
+    session.history.undo()
+    assert np.array_equal(session.mask, painted)
+
+
 def test_what_another_tool_made_of_the_mask_is_taken_over_as_far_as_simple_points_lead(ball, gudhi_betti) -> None:
     session, image = ball
     wanted = image.mask.copy()
