@@ -61,12 +61,20 @@ def bind_history(workspace: Workspace, layer: Layer) -> None:
         layer.bind_key(BY_ACTION[act].key, _handler(workspace, act), overwrite=True)
 
 
+def keys_of_docks() -> tuple[tuple[str, str], ...]:
+    """The keys that a dock hears by itself, while it is open, and what they do."""
+    from napari_toposeg.docks import tuning_dock
+
+    return ((tuning_dock.KEY, "Fine-tune: from before to after and to both"),)
+
+
 def sheet_text() -> str:
     """All keys as a table in HTML."""
+    keys = [*((one.shown, one.what) for one in SHORTCUTS), *keys_of_docks()]
     rows = "".join(
-        f"<tr><td style='padding: 3px 18px 3px 0'><b>{html.escape(one.shown)}</b></td>"
-        f"<td style='padding: 3px 0'>{html.escape(one.what)}</td></tr>"
-        for one in SHORTCUTS
+        f"<tr><td style='padding: 3px 18px 3px 0'><b>{html.escape(key)}</b></td>"
+        f"<td style='padding: 3px 0'>{html.escape(what)}</td></tr>"
+        for key, what in keys
     )
     return f"<table>{rows}</table>"
 

@@ -229,3 +229,36 @@ def test_every_key_is_bound_free_in_naparis_layers_and_on_the_sheet(corrected):
     assert window.workspace.layers.mask.visible
     window.viewer.keymap[_binding("J")](window.viewer)
     window.until(lambda: "Nothing folds" in window.line.message.text())
+
+
+def test_in_3d_a_click_means_the_first_voxel_of_the_mask_on_the_line_of_sight(corrected, gudhi_betti):
+    window, session, dock = corrected, corrected.session, corrected.docks["Correct"]
+    window.viewer.dims.ndisplay = 3
+    window.viewer.fit_to_view()
+    window.qtbot.wait(300)
+    centre = np.argwhere(session.mask).mean(axis=0)
+    window.viewer.scene.camera.center = tuple(window.workspace.layout.world(centre))
+    middle = canvas_of(window).rect().center()
+
+    def click() -> None:
+        window.qtbot.wait(100)
+        window.qtbot.mouseMove(canvas_of(window), middle)
+        window.qtbot.mousePress(canvas_of(window), Qt.MouseButton.LeftButton, pos=middle)
+        window.qtbot.mouseRelease(canvas_of(window), Qt.MouseButton.LeftButton, pos=middle)
+        window.qtbot.wait(50)
+
+    dock.include.click()
+    click()
+    (mark,) = session.prompts.marks
+    voxel = np.array(mark.prompts[0].voxel)
+    assert session.mask[tuple(voxel)]
+    # On the surface that faces the camera, and within the image's line of sight through the middle.
+    beside = voxel[:, None] + np.hstack([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+    assert not session.mask[tuple(beside)].all()
+    before = session.mask.copy()
+    session.brush.radius = 1.5
+    dock.erase.click()
+    click()
+    assert (before & ~session.mask).any()
+    assert not session.mask[tuple(voxel)]
+    assert gudhi_betti(session.mask) == (1, 0, 0)

@@ -74,8 +74,29 @@ def test_a_run_satisfies_prompts_or_names_what_is_impossible_and_going_on_does_s
     session.follow_prompts()
     assert session.wait(60)
     assert session.prompts.fates()[0] in ("ignored", "satisfied")
-    demanded = session.prompts.demanded_of(replace(session.result, prompts=()))
-    assert [one.prompt for one in demanded.prompts] == list(session.prompts.prompts)
+    session.close()
+
+
+def test_fine_tuning_heeds_prompts_that_the_result_knew_nothing_of(gudhi_betti) -> None:
+    image = phantom("annulus", (48, 44), seed=3)
+    session = Session()
+    session.settings = Settings(iterations=15)
+    session.network = "none"
+    session.set_volume(image.volume)
+    session.choose_prior("annulus")
+    session.place_in_box(box_of(image.mask))
+    session.run()
+    assert session.wait(60)
+    inside = np.argwhere(session.mask)[0]
+    session.prompts.add(inside, include=False)
+    session.tuning.settings = replace(session.tuning.settings, moves="velocity", iterations=3)
+    session.tuning.start()
+    assert session.tuning.wait(60)
+    session.tuning.accept()
+    assert not session.mask[tuple(inside)]
+    assert session.prompts.fates() == ("satisfied",)
+    assert gudhi_betti(session.mask) == (1, 1)
+    assert session.history.names[-1] == "Fine-tuning accepted"
     session.close()
 
 
