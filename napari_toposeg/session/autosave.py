@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ MOST_HISTORY = 32 * 2**20
 
 _logger = logging.getLogger(__name__)
 _SOON = 0.2
+_STALE = 3600.0
 
 
 def autosave_folder() -> Path:
@@ -49,6 +51,8 @@ def autosave_folder() -> Path:
 
 class Autosave:
     """Keeps a session on disk: every minute in which anything changed, and at once when a result comes or is accepted.
+
+    What is kept begins with the first placement, prompt or result.
 
     It writes in a thread of its own. Where it cannot write, the session's `events.failed` says so, once.
 
@@ -75,13 +79,14 @@ class Autosave:
         self._complained = False
         self.path = self._folder / f"{os.getpid()}-{secrets.token_hex(4)}{SESSION_ENDING}"
         self._connect()
+        self._changed.set()
         self._thread = threading.Thread(target=self._run, name="toposeg-autosave", daemon=True)
         self._thread.start()
 
     def now(self) -> bool:
         """Write at once, in this thread, whatever changed; whether anything was written."""
         with self._writing:
-            if self._over.is_set() or not self._changed.is_set() or self._session.volume is None:
+            if self._over.is_set() or not self._changed.is_set() or not self._worth_keeping():
                 return False
             # Before it is looked at: what changes meanwhile is written the next time.
             self._changed.clear()
@@ -103,11 +108,16 @@ class Autosave:
             self._thread.join()
         with self._writing:
             self._disconnect()
-            self.path.unlink(missing_ok=True)
             if self._lock_stream is not None:
+                self.path.unlink(missing_ok=True)
                 self._lock_stream.close()
                 self._lock_stream = None
-            _lock_path(self.path).unlink(missing_ok=True)
+                _lock_path(self.path).unlink(missing_ok=True)
+
+    def _worth_keeping(self) -> bool:
+        """Whether anything was done: an image that was only looked at is not offered after a crash."""
+        session = self._session
+        return session.volume is not None and (bool(session.history.names) or session.result is not None)
 
     def _signals(self) -> Iterator[Any]:
         events = self._session.events
@@ -178,6 +188,7 @@ class LeftOver:
 def left_over(folder: Path | None = None) -> tuple[LeftOver, ...]:
     """The sessions that crashed processes left behind, the newest first. Files that cannot be read are passed over."""
     place = folder or autosave_folder()
+    _clear(place)
     found = []
     for path in place.glob(f"*{SESSION_ENDING}") if place.is_dir() else ():
         if path.name.startswith(".") or not _owner_is_gone(path):
@@ -186,6 +197,14 @@ def left_over(folder: Path | None = None) -> tuple[LeftOver, ...]:
             head = read_session_head(path)
             found.append(LeftOver(path, str(head["volume"]["name"]), str(head["saved"])))
     return tuple(sorted(found, key=lambda one: one.saved, reverse=True))
+
+
+def _clear(place: Path) -> None:
+    """Remove what was being written when a process was killed."""
+    for part in place.glob(f".toposeg-*{SESSION_ENDING}"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > _STALE:
+                part.unlink()
 
 
 def discard(one: LeftOver) -> None:
