@@ -79,8 +79,9 @@ def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tu
         files: dict[str, Path] = {}
         for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS):
             networks[system.name], files[system.name] = _run(task, system, seed, out, console, gathered)
-        later = [second_cycle(first, files[first.name]) for first in AGAIN]
-        for system in (*later, shipped):
+        networks[shipped.name], files[shipped.name] = _run(task, shipped, seed, out, console, gathered)
+        for first in (*AGAIN, shipped):
+            system = second_cycle(first, files[first.name])
             networks[system.name], files[system.name] = _run(task, system, seed, out, console, gathered)
         for hybrid, (deforming, pixel_wise) in HYBRIDS.items():
             folder = files[deforming].parent
@@ -100,7 +101,7 @@ def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tu
         System("hybrid-again", "hybrid of the last two", "hybrid"),
     ]
     rows = []
-    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again, hybrids[1], shipped):
+    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again, hybrids[1], shipped, second_cycle(shipped, Path())):
         deforms = system.network not in ("unet", "wunet")
         before = columns(gathered.plain[system.name], folds=deforms) if system.name in gathered.plain else [""] * 5
         rows.append(
