@@ -95,13 +95,13 @@ def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tu
                 hybrid=networks[pixel_wise],
             )
             gathered.parameters[hybrid] = gathered.parameters[deforming] + gathered.parameters[pixel_wise]
-    again = [second_cycle(system, Path()) for system in AGAIN]
+    again = [second_cycle(system, Path()) for system in (*AGAIN, shipped)]
     hybrids = [
         System("hybrid", "hybrid: mlTPSN, then U-Net", "hybrid"),
         System("hybrid-again", "hybrid of the last two", "hybrid"),
     ]
     rows = []
-    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again, hybrids[1], shipped, second_cycle(shipped, Path())):
+    for system in (*PIXEL_WISE_SYSTEMS, *RING_SYSTEMS, hybrids[0], *again[:2], hybrids[1], shipped, again[2]):
         deforms = system.network not in ("unet", "wunet")
         before = columns(gathered.plain[system.name], folds=deforms) if system.name in gathered.plain else [""] * 5
         rows.append(
