@@ -15,7 +15,7 @@ from napari_toposeg.docks.workspace import workspace_of
 from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
 
 PLUGIN = "napari-toposeg"
-DOCKS = ("Prior", "Segment", "Correct", "Deformation", "Barcode", "Fine-tune", "Measure")
+DOCKS = ("Prior", "Segment", "Correct", "Deformation", "Barcode", "Fine-tune", "Measure", "Labelling")
 """In the order of their tabs; Segment stands below the others where there is room."""
 
 _WIDTH = 420

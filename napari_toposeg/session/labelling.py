@@ -66,6 +66,11 @@ class SessionLabelling(ChosenVolume):
         return () if folder is None else in_order(folder.rows, self._sort[0], descending=self._sort[1])
 
     @property
+    def sorted_by(self) -> tuple[SortBy, bool]:
+        """What `rows` are sorted by, and whether the other way round."""
+        return self._sort
+
+    @property
     def settings(self) -> LabellingSettings:
         """How the network learns."""
         return self._settings
@@ -80,11 +85,12 @@ class SessionLabelling(ChosenVolume):
     @property
     def weights(self) -> str:
         """Who proposes: a name or a file of weights; empty before the first training, unless somebody chose some."""
-        return "" if self._folder is None else self._folder.state.weights
+        return "" if self._folder is None else self._folder.whole(self._folder.state.weights)
 
     @weights.setter
     def weights(self, weights: str) -> None:
-        self._opened().update(weights=weights)
+        folder = self._opened()
+        folder.update(weights=folder.short(weights))
 
     @property
     def training(self) -> TrainingProgress:
@@ -137,7 +143,7 @@ class SessionLabelling(ChosenVolume):
         self._training = LabellingTraining(folder, self._training_told, self._trained, self._session.events.failed.emit)
         self._sort = ("instructive", False)
         if folder.state.prior and self._session.prior is None:
-            self._session.choose_prior(folder.state.prior)
+            self._session.choose_prior(folder.whole(folder.state.prior))
         self.events.opened.emit(folder.images)
         self.events.settings.emit(self._settings)
         self._tell_rows()
@@ -145,7 +151,15 @@ class SessionLabelling(ChosenVolume):
         return self.rows
 
     def close(self) -> None:
-        """Let the folder go. A training is stopped; it goes on where it was when the folder is open again."""
+        """Let the folder go; what was painted is kept as corrected.
+
+        A training is stopped; it goes on where it was when the folder is open again.
+        """
+        if self._folder is not None:
+            try:
+                self.correct()
+            except ToposegError as error:
+                self._session.events.failed.emit(str(error))
         self._job.cancel()
         if self._training is not None:
             self._training.stop()
@@ -236,9 +250,9 @@ class SessionLabelling(ChosenVolume):
         return self._session.prior
 
     def _proposing(self, folder: LabellingFolder, prior: Prior, names: tuple[str, ...]) -> Steps[Prepared | int]:
-        training, weights = self._training, folder.state.weights
+        training, weights = self._training, folder.whole(folder.state.weights)
         if training is not None:
-            folder.update(prior=training.prior_text(prior))
+            folder.update(prior=folder.short(training.prior_text(prior)))
         card = read_card(weights_path(weights))
         if card.window.around == "box":
             raise ToposegError(
@@ -293,7 +307,7 @@ class SessionLabelling(ChosenVolume):
         folder = self._folder
         if folder is None:
             return
-        folder.update(weights=str(weights))
+        folder.update(weights=folder.short(weights))
         if self._then_propose:
             # The prior was taken away meanwhile: `propose` will ask for it.
             with contextlib.suppress(ToposegError):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.inference import Outcome
 from napari_toposeg.session.labelling_events import LabellingEvents
 from napari_toposeg.session.labelling_folder import LabellingFolder
 from napari_toposeg.session.labelling_outcomes import KeptOutcomes
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """A volume that was read to be worked on: its row, itself, and its mask (*volume.shape) if it has one."""
+    """A volume that was read to be worked on: its row, itself, its mask (*volume.shape), and that as a result.
+
+    The last two are None where there is no mask, and the result where no prior is chosen.
+    """
 
     row: LabellingRow
     volume: Volume
     mask: NDArray[np.bool_] | None
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,7 @@ class ChosenVolume(ABC):
         # The chosen volume's mask as it is on disk; None where there is none.
         self._on_disk: NDArray[np.bool_] | None = None
         session.events.volume.connect(self._volume_changed)
+        session.events.prior.connect(self._prior_changed)
 
     @abstractmethod
     def _opened(self) -> LabellingFolder:
@@ -125,19 +131,19 @@ class ChosenVolume(ABC):
             If there is no such volume, or its files cannot be read.
         """
         folder = self._opened()
-        return Looked(folder.row(name), *folder.read(name))
+        row = folder.row(name)
+        volume, mask = folder.read(name)
+        return Looked(row, volume, mask, None if mask is None else self._outcome_of(row, volume, mask))
 
     def show(self, looked: Looked) -> None:
         """Let the session work on what was read."""
-        session, row = self._session, looked.row
-        self._chosen, self._volume, self._on_disk = row.name, looked.volume, looked.mask
-        session.set_volume(looked.volume)
-        prior = session.prior
-        if looked.mask is not None and prior is not None:
-            session.take_result(
-                self._outcomes.take(row.name, looked.volume, looked.mask, prior, session.settings, row.origin)
-            )
-        self.events.chosen.emit(row)
+        self._chosen, self._volume, self._on_disk = looked.row.name, looked.volume, looked.mask
+        self._session.set_volume(looked.volume)
+        if looked.outcome is not None and looked.outcome.prior is self._session.prior:
+            self._session.take_result(looked.outcome)
+        else:
+            self._prior_changed()
+        self.events.chosen.emit(looked.row)
 
     @property
     def is_changed(self) -> bool:
@@ -184,6 +190,21 @@ class ChosenVolume(ABC):
             self._on_disk = decided.mask
         self._tell_rows()
         return row
+
+    def _outcome_of(self, row: LabellingRow, volume: Volume, mask: NDArray[np.bool_]) -> Outcome | None:
+        session = self._session
+        if session.prior is None or session.prior.ndim != volume.ndim:
+            return None
+        return self._outcomes.take(row.name, volume, mask, session.prior, session.settings, row.origin)
+
+    def _prior_changed(self, _: object = None) -> None:
+        """A mask that is on disk becomes the result as soon as it is known what it has to be."""
+        session, row, volume, mask = self._session, self.chosen, self._volume, self._on_disk
+        if row is None or volume is None or mask is None or session.volume is not volume or session.result is not None:
+            return
+        outcome = self._outcome_of(row, volume, mask)
+        if outcome is not None:
+            session.take_result(outcome)
 
     def _go(self, step: Literal[1, -1]) -> LabellingRow | None:
         # What is kept of this one may change the order: who comes next is decided before.

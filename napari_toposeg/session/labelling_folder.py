@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ class LabellingFolder:
     images : Path
         Folder of volumes.
     labels : Path, optional
-        Folder of labels that are there already.
+        Folder of labels that are there already. Default: the one of the last time, if there was one.
     masks : Path, optional
         Where masks go; made where it is missing. Default: a folder beside that of the images, called like it with
         "_masks" behind.
@@ -53,8 +54,12 @@ class LabellingFolder:
 
     def __init__(self, images: Path, labels: Path | None = None, masks: Path | None = None) -> None:
         self.images = images.resolve()
-        self.labels = None if labels is None else labels.resolve()
         self.masks = (masks or self.images.with_name(f"{self.images.name}_masks")).resolve()
+        self._lock = threading.RLock()
+        self._state = read_state(self.masks)
+        if labels is None and self._state.labels:
+            labels = Path(self.whole(self._state.labels))
+        self.labels = None if labels is None else labels.resolve()
         if self.masks in (self.images, self.labels):
             raise ToposegError(
                 f"Masks cannot be written to {self.masks}.",
@@ -77,11 +82,25 @@ class LabellingFolder:
                 why=f"{error.strerror or error}.",
                 todo="Choose another folder for the masks.",
             ) from error
-        self._lock = threading.RLock()
-        self._state = read_state(self.masks)
         self._rows = {case.name: self._row_of(case) for case in cases}
+        if self.labels is not None:
+            self.update(labels=self.short(self.labels))
 
     # What there is
+
+    def short(self, place: str | Path) -> str:
+        """A file or folder as it is remembered: from the folder of masks, so that all of it can be moved together."""
+        if Path(place).name == str(place) or not Path(place).exists():
+            return str(place)  # a name of weights, or of a prior
+        try:
+            return Path(os.path.relpath(place, self.masks)).as_posix()
+        except ValueError:  # on another drive
+            return str(Path(place).resolve())
+
+    def whole(self, place: str) -> str:
+        """The way back from `short`."""
+        there = self.masks / place
+        return str(there.resolve()) if place and there.exists() else place
 
     @property
     def rows(self) -> tuple[LabellingRow, ...]:

@@ -24,10 +24,12 @@ class LabellingState:
 
     Attributes
     ----------
+    labels : str
+        The folder of given labels, from the folder of masks; empty where there is none.
     prior : str
         As `read_prior` takes it: a name, or a file in the folder of masks. Empty where none was chosen yet.
     weights : str
-        Who proposes, as `load_weights` takes it. Empty: nobody yet.
+        Who proposes, as `load_weights` takes it, a file from the folder of masks. Empty: nobody yet.
     settings : LabellingSettings
     round : int
         How often training was started anew.
@@ -39,6 +41,7 @@ class LabellingState:
         By name: what of a `LabellingRow` does not follow from the folders.
     """
 
+    labels: str = ""
     prior: str = ""
     weights: str = ""
     settings: LabellingSettings = field(default_factory=LabellingSettings)

@@ -178,7 +178,7 @@ class LabellingTraining:
             write_split(Split(trained_on, kept_back, (), state.settings.seed), place / "split.json")
             write_config(config, place / "config.yaml")
             asked = _fingerprint(config, accepted, rest, kept_back)
-            folder.update(round=number, training=asked, kept_back=kept_back, prior=text)
+            folder.update(round=number, training=asked, kept_back=kept_back, prior=folder.short(text))
         result = Prepared(number, place / "config.yaml", self._weights(number).parent, state.settings.epochs)
         yield Step("gather", total, total, result=result)
 

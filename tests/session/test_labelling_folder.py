@@ -117,6 +117,7 @@ def test_a_mask_that_is_gone_is_said_to_be_and_one_without_memory_counts(place, 
         "[]",
         '{"version": 2}',
         '{"version": 1}',
+        '{"version": 1, "labels": 3}',
         '{"version": 1, "settings": {"labels": []}, "kept_back": [], "rows": {"a": {"status": "finished"}}}',
     ],
 )
@@ -127,6 +128,20 @@ def test_what_is_remembered_and_cannot_be_read_is_refused_and_left_as_it_is(plac
     with pytest.raises(ToposegError, match="cannot be read, and what was labelled"):
         opened(place)
     assert path.read_text() == text
+
+
+def test_all_of_it_can_be_moved_together_and_the_labels_are_remembered(place, tmp_path_factory) -> None:
+    folder = opened(place)
+    (place / "images_masks" / "trainings").mkdir()
+    (place / "images_masks" / "trainings" / "net.safetensors").touch()
+    folder.update(weights=folder.short(place / "images_masks" / "trainings" / "net.safetensors"), prior="ball")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "moved"
+    place.rename(elsewhere)
+    again = LabellingFolder(elsewhere / "images")
+    assert again.labels == elsewhere / "labels"
+    assert statuses(again)["b"] == ("accepted", "given")
+    assert again.whole(again.state.weights) == str(elsewhere / "images_masks" / "trainings" / "net.safetensors")
+    assert again.whole(again.state.prior) == "ball"
 
 
 def test_a_write_that_fails_changes_nothing(place, organs, monkeypatch) -> None:
