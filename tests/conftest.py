@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 
 # Before torch is imported: its threads wait for one another by spinning, and one of the cores draws the window.
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
+
+# Sessions of tests are kept apart from those of whoever runs them.
+os.environ["TOPOSEG_AUTOSAVE"] = tempfile.mkdtemp(prefix="toposeg-autosave-")
 
 Count = Callable[..., tuple[int, ...]]
 

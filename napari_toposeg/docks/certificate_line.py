@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidge
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.canvas_guard import guard_canvases
+from napari_toposeg.docks.session_keeping import RecoveryRow, SessionButton
 from napari_toposeg.docks.workspace import Workspace
 from napari_toposeg.session import Session
 
@@ -46,11 +47,15 @@ class CertificateLine(QWidget):
         line = QHBoxLayout()
         line.addWidget(self.badge)
         line.addWidget(self.sentence, 1)
+        self.session_button = SessionButton(workspace)
+        line.addWidget(self.session_button)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(10, 4, 10, 6)
         rows.setSpacing(2)
         rows.addLayout(line)
         rows.addWidget(self.message)
+        self.recovery = RecoveryRow(workspace)
+        rows.addWidget(self.recovery)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         signals = workspace.signals
         for signal in (

@@ -61,6 +61,7 @@ class Workspace:
         from napari_toposeg.docks.shortcuts import bind_shortcuts
 
         self.session = Session()
+        self.session.start_autosave()
         self.signals = WindowSignals(self.session)
         self._viewer = weakref.ref(viewer)
         self._image: weakref.ref[Image] | None = None

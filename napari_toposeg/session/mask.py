@@ -213,11 +213,8 @@ class SessionMask:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Bring back what `as_state` gave; nothing goes into the history."""
-        result, standing, edits = state["result"], state["standing"], None
-        if result is not None and state["edited"] is not None:
-            voxels = np.zeros(result.volume.shape, bool)
-            voxels[box_slices(state["reach"])] = state["edited"]
-            edits = delta_between(result.full_mask(), voxels)
+        result, standing = state["result"], state["standing"]
+        edits = state["edits"] if "edits" in state else edits_in(state)
         with self._lock:
             self._betti = dict(state["betti"])
             self._numbers = itertools.count(1 + max([standing.topology, standing.certified, *self._betti]))
@@ -277,6 +274,16 @@ class SessionMask:
                 self._session.events.edited.emit(self.edited)
 
         self._session.later(count, tell)
+
+
+def edits_in(state: Mapping[str, Any]) -> MaskDelta | None:
+    """What a hand made of the result's mask, of what `SessionMask.as_state` gave. Not for a window's thread."""
+    result = state["result"]
+    if result is None or state["edited"] is None:
+        return None
+    voxels = np.zeros(result.volume.shape, bool)
+    voxels[box_slices(state["reach"])] = state["edited"]
+    return delta_between(result.full_mask(), voxels)
 
 
 def bytes_of(result: Outcome) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import read_volume, source_hash
 from napari_toposeg.formats.session_file import SessionFile, read_session_file, write_session_file
+from napari_toposeg.session.mask import edits_in
 from napari_toposeg.session.plain_state import Packing, Unpacking
 from napari_toposeg.volume import Volume
 
@@ -153,6 +154,7 @@ def read_session(path: str | os.PathLike[str], *, image: str | os.PathLike[str] 
         volume = _found(facts["volume"], arrays, Path(path).resolve().parent, image)
         unpacking = Unpacking(facts["objects"], arrays, volume)
         state = {name: unpacking.value(plain) for name, plain in facts["inner"].items()}
+        state["mask"] = {**state["mask"], "edits": edits_in(state["mask"])}
         return SavedSession(volume, state, str(facts["saved"]))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ToposegError(
