@@ -18,10 +18,12 @@ import torch
 import tyro
 from rich.console import Console
 
+from napari_toposeg.data.synthetic import SyntheticSettings
 from napari_toposeg.inference import Window
 from napari_toposeg.inference.weights import read_weights, save_weights
 from napari_toposeg.steps import last
 from napari_toposeg.training import Data, Optimisation, TrainedObject, TrainingConfig, train
+from napari_toposeg.training.config import Precision
 
 ROOT = Path(__file__).parents[1]
 TRAININGS = ROOT / ".benchmarks" / "weights"
@@ -58,19 +60,33 @@ class Recipe:
         Images of each are drawn by another seed: 0, 1, ..
     settings : dict
         Of the network, what differs from its defaults.
+    drawn : SyntheticSettings
+        What its images are drawn from.
+    precision : str
+        In what it computes while it is trained.
     """
 
     network: str
     shape: tuple[int, ...]
     stages: tuple[Stage, ...]
     settings: dict[str, Any] = field(default_factory=dict)
+    drawn: SyntheticSettings = field(default_factory=SyntheticSettings)
+    precision: Precision = "float32"
 
 
 FLAT = Recipe("mltpsn", (96, 96), (Stage(6, 4000),), {"features": 16})
 RECIPES = {
     "annulus": FLAT,
     "disk": FLAT,
-    "ball": Recipe("unet", (32, 32, 32), (Stage(8, 2500, 3e-3), Stage(6, 4000))),
+    # Seen on the choosing half: images that end close to a hippocampus, and a tail much thinner than the head.
+    "ball": Recipe(
+        "unet",
+        (32, 32, 32),
+        (Stage(4, 10_000, 3e-3),),
+        {"places": True},
+        SyntheticSettings(beyond=0.3, taper=(0.0, 0.8)),
+        "bfloat16",
+    ),
 }
 """Sizes that a core trains in a quarter of an hour (2-D) and in an hour (3-D); docs/results.md says what was tried."""
 
@@ -79,13 +95,15 @@ def config_of(prior: str, recipe: Recipe, number: int, start: str) -> TrainingCo
     """What one stage of the training of a prior's network is told."""
     stage = recipe.stages[number]
     return TrainingConfig(
-        Data(synthetic=stage.images, name="synthetic images of napari-toposeg", licence="CC0"),
+        Data(synthetic=stage.images, drawn=recipe.drawn, name="synthetic images of napari-toposeg", licence="CC0"),
         (TrainedObject(prior),),
         recipe.network,
         Window(recipe.shape, "box"),
         settings=recipe.settings,
         start=start,
-        optimisation=Optimisation(batch=8, epochs=stage.epochs, patience=0, learning_rate=stage.rate),
+        optimisation=Optimisation(
+            batch=8, epochs=stage.epochs, patience=0, learning_rate=stage.rate, precision=recipe.precision
+        ),
         seed=number,
         device="cpu",
     )
