@@ -78,14 +78,13 @@ FLAT = Recipe("mltpsn", (96, 96), (Stage(6, 4000),), {"features": 16})
 RECIPES = {
     "annulus": FLAT,
     "disk": FLAT,
-    # Seen on the choosing half: images that end close to a hippocampus, and a tail much thinner than the head.
+    # Seen on the choosing half: images that end close to a hippocampus.
     "ball": Recipe(
         "unet",
         (32, 32, 32),
-        (Stage(4, 10_000, 3e-3),),
-        {"places": True},
-        SyntheticSettings(beyond=0.3, taper=(0.0, 0.8)),
-        "bfloat16",
+        (Stage(6, 5000, 3e-3),),
+        drawn=SyntheticSettings(beyond=0.3),
+        precision="bfloat16",
     ),
 }
 """Sizes that a core trains in a quarter of an hour (2-D) and in an hour (3-D); docs/results.md says what was tried."""

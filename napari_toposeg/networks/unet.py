@@ -30,9 +30,6 @@ class UNetSettings(NetworkSettings):
     halvings : int
         How often the answer's grid is halved: 0 for the image's own grid, 1 for half of it along each axis. The
         decoder ends there. Less than `resolutions`.
-    places : bool
-        Whether it is shown where each voxel lies in the grid, as ndim further channels from -1 to 1. Of a window around
-        a box they say where the box ends, and what is looked for reaches from end to end of it.
     """
 
     inputs: int
@@ -40,7 +37,6 @@ class UNetSettings(NetworkSettings):
     features: int = 8
     resolutions: int = 4
     halvings: int = 0
-    places: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,9 +72,8 @@ class UNet(nn.Module):
         self.settings = settings
         ndim = settings.ndim
         widths = [settings.features * 2**level for level in range(settings.resolutions)]
-        inputs = settings.inputs + (ndim if settings.places else 0)
         self.down = nn.ModuleList(
-            double_convolution(ndim, inputs if level == 0 else widths[level - 1], width)
+            double_convolution(ndim, settings.inputs if level == 0 else widths[level - 1], width)
             for level, width in enumerate(widths)
         )
         self.up = nn.ModuleList(
@@ -90,10 +85,6 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (N, inputs, *grid) to (N, outputs, *grid), or to a coarser grid of as many halvings."""
-        if self.settings.places:
-            axes = [torch.linspace(-1.0, 1.0, size, dtype=image.dtype, device=image.device) for size in image.shape[2:]]
-            places = torch.stack(torch.meshgrid(*axes, indexing="ij"))
-            image = torch.cat([image, places.expand(len(image), *places.shape)], dim=1)
         grids = [image.shape[2:]]
         skipped: list[Tensor] = []
         features = image
