@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # nobody's own settings
+os.environ.setdefault("TOPOSEG_LAYOUT", "")
 
 import napari
 import numpy as np

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # nobody's own settings in the pictures
+os.environ.setdefault("TOPOSEG_LAYOUT", "")
 
 import napari
 import numpy as np

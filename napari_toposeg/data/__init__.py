@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_toposeg.data.augmentation import Augmentation, augmented
-    from napari_toposeg.data.broken_masks import BETTI, Broken, broken_mask
+    from napari_toposeg.data.broken_masks import BETTI, Broken, broken_map, broken_mask
     from napari_toposeg.data.cases import Case, find_cases, read_case
     from napari_toposeg.data.phantoms import Phantom, phantom
     from napari_toposeg.data.split import Split, cases_of, draw_split, read_split, write_split
@@ -22,6 +22,7 @@ _HOMES = {
     "augmented": "augmentation",
     "BETTI": "broken_masks",
     "Broken": "broken_masks",
+    "broken_map": "broken_masks",
     "broken_mask": "broken_masks",
     "Case": "cases",
     "find_cases": "cases",
@@ -45,6 +46,7 @@ __all__ = [
     "Phantom",
     "Split",
     "augmented",
+    "broken_map",
     "broken_mask",
     "cases_of",
     "draw_split",

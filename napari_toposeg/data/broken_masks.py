@@ -83,6 +83,26 @@ def broken_mask(kind: str, seed: int, *, shape: tuple[int, ...] | None = None, d
     raise RuntimeError(f"no broken {kind} came out of seed {seed}")
 
 
+def broken_map(mask: Mask) -> NDArray[np.float32]:
+    """A map of probabilities as a network gives one that knows no shapes: blurred, hollow, and with an island.
+
+    Parameters
+    ----------
+    mask : (*shape) bool
+        What is to be found; at least 8 voxels along each axis, and not in the first four of them all.
+
+    Returns
+    -------
+    (*shape) float32
+        From 0 to 1. At 0.5 it has a hole (in 3-D a cavity) where the mask is thickest, and a second piece.
+    """
+    found: NDArray[np.float32] = ndimage.gaussian_filter(mask.astype(np.float32), 0.8)
+    thickest = np.unravel_index(ndimage.distance_transform_edt(mask).argmax(), mask.shape)
+    found[tuple(slice(middle - 1, middle + 1) for middle in thickest)] = 0.2
+    found[(slice(1, 3),) * mask.ndim] = 0.7
+    return found
+
+
 def whole_mask(kind: str, shape: tuple[int, ...], random: Generator) -> Mask:
     """A shape of the kind under a smooth random deformation. Its Betti numbers are almost always those of the kind."""
     ndim = len(shape)

@@ -40,4 +40,4 @@ class _CanvasGuard(QObject):
             canvas.makeCurrent()
             for number in range(_ATTRIBUTES):
                 gl.glDisableVertexAttribArray(number)
-            canvas.doneCurrent()
+            # It stays current, as vispy believes: with none, napari's first image asks in vain what OpenGL can do.

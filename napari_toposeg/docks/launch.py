@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 from napari_toposeg.docks.certificate_line import NAME as CERTIFICATE
 from napari_toposeg.docks.certificate_line import show_certificate_line
+from napari_toposeg.docks.layout_memory import LayoutMemory
 from napari_toposeg.docks.workspace import workspace_of
 from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
 
@@ -28,7 +29,8 @@ need 1103 with napari's menu and the certificate: on a screen of 1080 the window
 def open_all(viewer: Viewer) -> None:
     """Open every dock: all but Segment as tabs, Segment below them, the certificate under the canvas.
 
-    A dock that is open already stays where it is.
+    The first time in a window they stand as they stood when a window was closed last, where that is known. Asked for
+    again, they go back to where they belong.
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     workspace = workspace_of(viewer)
@@ -56,6 +58,8 @@ def open_all(viewer: Viewer) -> None:
     )
     line = _dock_of(viewer.window.dock_widgets[CERTIFICATE])
     window.resizeDocks([line], [line.minimumSizeHint().height()], Qt.Orientation.Vertical)
+    if window.findChild(LayoutMemory) is None:
+        LayoutMemory(window, [*docks.values(), line]).recall()
 
 
 def open_application(path: str | os.PathLike[str] | None = None) -> None:

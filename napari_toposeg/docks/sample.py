@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_toposeg.data import phantom
+from dataclasses import replace
+
+from napari_toposeg.data import broken_map, phantom
 from napari_toposeg.docks.reader import LayerData, layer_data
 
 
@@ -24,6 +26,14 @@ def torus() -> list[LayerData]:
 def annulus() -> list[LayerData]:
     """A deformed annulus, in 2-D: a muscle around its chamber."""
     return _sample("annulus")
+
+
+def ball_and_map() -> list[LayerData]:
+    """A deformed ball, and below it what a network that knows no shapes might say of it: hollow, and two pieces."""
+    made = phantom("ball")
+    map_ = replace(made.volume, voxels=broken_map(made.mask))
+    data, attributes, kind = layer_data(map_)
+    return [(data, {**attributes, "name": "map", "visible": False}, kind), layer_data(made.volume)]
 
 
 def _sample(prior: str) -> list[LayerData]:

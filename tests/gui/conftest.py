@@ -23,6 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gui)
 
 
+@pytest.fixture(autouse=True)
+def nobody_s_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests has put the docks somewhere, and wants them there afterwards."""
+    monkeypatch.setenv("TOPOSEG_LAYOUT", "")
+
+
 @pytest.fixture(scope="session")
 def ball() -> Phantom:
     return phantom("ball", (36, 40, 28), seed=3)
