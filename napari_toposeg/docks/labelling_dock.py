@@ -230,6 +230,8 @@ class LabellingDock(Dock):
             return looked, middle_of(looked)
 
         def show(found: tuple[Looked, NDArray[np.float64]] | None) -> None:
+            if name is None:
+                self.workspace.signals.said.emit("All volumes of the folder are accepted.")
             if found is None or number != self._wanted:
                 return
             if labelling.is_changed:

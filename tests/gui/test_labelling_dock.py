@@ -49,15 +49,15 @@ def hippocampi(tmp_path: Path, data_folder: Path) -> Place:
 
 @pytest.fixture
 def phantoms(tmp_path: Path) -> Place:
-    """Five deformed balls, of which two have a label."""
+    """Six deformed balls, of which two have a label."""
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
-    for seed, name in enumerate("abcde"):
+    for seed, name in enumerate("abcdef"):
         organ = phantom("ball", (24, 26, 28), seed=seed)
         write_image(organ.volume, tmp_path / "images" / f"{name}.nii.gz")
         if name in "ab":
             write_mask(organ.mask, organ.volume, tmp_path / "labels" / f"{name}.nii.gz")
-    return Place(tmp_path / "images", tmp_path / "labels", tuple("abcde"), tuple("ab"))
+    return Place(tmp_path / "images", tmp_path / "labels", tuple("abcdef"), tuple("ab"))
 
 
 def _names(files: list[Path]) -> tuple[str, ...]:
@@ -100,8 +100,9 @@ def voxels(path: Path) -> np.ndarray:
 
 def accept_three(window: Any, dock: Any, place: Place, count: Any) -> None:
     """Accept three proposals, the second of them after a stroke of the brush, and look at what lies on disk."""
+    first = window.session.labelling.rows[0].name
     dock.next_button.click()
-    window.until(lambda: window.session.labelling.chosen is not None and window.session.result is not None)
+    window.until(lambda: dock.table.rows.chosen == first)
     accepted = []
     for number in range(3):
         labelling, session = window.session.labelling, window.session
@@ -179,7 +180,7 @@ def test_the_same_with_weights_that_were_there_before(
     labelling.weights = str(ship("balls", "ball", window=NetworkWindow((24, 24, 24), "image")).path)
     dock._show_state()
     dock.propose_button.click()
-    window.until(lambda: list(shown(dock).values()).count("proposed") == 3, seconds=150)
+    window.until(lambda: list(shown(dock).values()).count("proposed") == 4, seconds=150)
     window.until(lambda: not labelling.proposing and dock.accept_button.isEnabled() is False)
     accept_three(window, dock, phantoms, gudhi_betti)
 
@@ -207,7 +208,7 @@ def test_what_was_painted_is_kept_when_somebody_goes_on_and_the_keys_do_what_the
     stroke(window.session)
     painted = np.array(window.session.mask) != 0
     keys["Shift+N"].activated.emit()
-    window.until(lambda: labelling.chosen.name == "e")
+    window.until(lambda: labelling.chosen.name == "f")
     assert shown(dock)["a"] == "corrected"
     assert np.array_equal(labelling.folder.read("a")[1], painted)
     assert window.workspace.layers.mask is None
