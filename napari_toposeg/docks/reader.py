@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.docks.display import image_layer_data
-from napari_toposeg.formats import DicomOrigin, can_read, frames_of_file, read_volume, series_of
+from napari_toposeg.errors import ToposegError
+from napari_toposeg.formats import (
+    SESSION_ENDING,
+    DicomOrigin,
+    can_read,
+    frames_of_file,
+    read_volume,
+    series_of,
+    split_ending,
+)
 from napari_toposeg.volume import Volume
 
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
@@ -18,9 +27,11 @@ _MOST_LABELS = 32
 _SAMPLE = 200_000
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
-    """Whether we can read a file, or a folder of DICOM: a function that does, or None."""
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], Any] | None:
+    """Whether we can read a file, a folder of DICOM or a session: a function that does, or None."""
     first = path if isinstance(path, str) else path[0]
+    if split_ending(first)[1] == SESSION_ENDING:
+        return open_as_session
     return read if can_read(first) else None
 
 
@@ -46,6 +57,27 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
             read_already.update(str(file) for file in origin.files)
         layers.append(layer_data(volume))
     return layers
+
+
+def open_as_session(path: str | Sequence[str]) -> list[tuple[None]]:
+    """Go on with a session in the window that is in front; its layers come by themselves.
+
+    Raises
+    ------
+    ToposegError
+        If there is no window.
+    """
+    from napari import current_viewer
+
+    from napari_toposeg.docks.session_keeping import open_session
+    from napari_toposeg.docks.workspace import workspace_of
+
+    viewer = current_viewer()
+    if viewer is None:
+        raise ToposegError("A session is opened in a window.", todo="Start napari first, or call Session.open_session.")
+    open_session(workspace_of(viewer), path if isinstance(path, str) else path[0])
+    # As npe2 has it: there is nothing to add.
+    return [(None,)]
 
 
 def layer_data(volume: Volume) -> LayerData:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.display import image_layer_data
@@ -17,7 +17,9 @@ from napari_toposeg.session import ImageNotFoundError, LeftOver, SavedSession, d
 _FILES = "Sessions (*.toposeg)"
 
 
-def open_session(workspace: Workspace, path: str, image: str | None = None, *, then: object = None) -> None:
+def open_session(
+    workspace: Workspace, path: str, image: str | None = None, *, then: Callable[[], None] | None = None
+) -> None:
     """Go on with a session of a file: its image becomes a layer, and all else comes back with it.
 
     Where the image is not found, the window asks for it.
@@ -41,13 +43,13 @@ def open_session(workspace: Workspace, path: str, image: str | None = None, *, t
             workspace.use_image(workspace.viewer.add_image(data, **arguments))
             workspace.session.restore(found)
             workspace.signals.said.emit(f"The session on {found.volume.name} is open.")
-            if callable(then):
+            if then is not None:
                 then()
 
     workspace.later(read, show)
 
 
-class SessionButton(QToolButton):
+class SessionButton(QPushButton):
     """A menu with what can be done with the session as a whole.
 
     Parameters
@@ -59,10 +61,9 @@ class SessionButton(QToolButton):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self.setText("Session")
+        self.setText("Session ▾")
+        self.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0px; }")
         self.setToolTip("Save all of this work to one file, or go on with what was saved.")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         menu = QMenu(self)
         self.save_action = menu.addAction("Save the session…", self._ask_where_to_save)
         self.open_action = menu.addAction("Open a session…", self._ask_what_to_open)

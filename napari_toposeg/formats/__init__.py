@@ -35,6 +35,7 @@ from napari_toposeg.formats.paths import (
 )
 from napari_toposeg.formats.pictures import picture_volume, read_picture, write_picture
 from napari_toposeg.formats.report import complete_report, report_text, write_report
+from napari_toposeg.formats.session_file import SESSION_ENDING
 from napari_toposeg.formats.surfaces import SURFACE_ENDINGS, write_surface
 from napari_toposeg.formats.templates import read_prior, write_prior
 from napari_toposeg.formats.volumes import (
@@ -61,6 +62,7 @@ __all__ = [
     "MASK_ENDINGS",
     "NIFTI_ENDINGS",
     "PICTURE_ENDINGS",
+    "SESSION_ENDING",
     "SURFACE_ENDINGS",
     "WRITTEN_ENDINGS",
     "DicomOrigin",

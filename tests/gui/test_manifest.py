@@ -30,7 +30,8 @@ def test_the_manifest_is_valid_and_all_that_it_names_exists(manifest) -> None:
 def test_pictures_are_left_to_napari(manifest) -> None:
     (reader,) = manifest.contributions.readers
     assert reader.accepts_directories
-    assert not {"*", "*.png", "*.jpg", "*.tif"} & set(reader.filename_patterns)
+    for name in ("photo.png", "0001.png", "IM0001.jpg", "I12.tif", "12345678.tiff"):
+        assert not any(fnmatch(name, pattern) for pattern in reader.filename_patterns), name
     assert get_reader("photo.txt") is None
 
 
@@ -40,6 +41,12 @@ def test_every_kind_of_volume_is_ours(ending, manifest, tmp_path) -> None:
     name = f"scan{ending}"
     assert any(fnmatch(name, pattern) for pattern in reader.filename_patterns)
     assert get_reader(str(tmp_path / name)) is not None
+
+
+@pytest.mark.parametrize("name", ["IM0001", "IM000012", "I0000003", "00000042", "1.2.840.113619.2", "CT.1.2", "a.dcm"])
+def test_files_are_dicom_that_have_no_ending(name, manifest) -> None:
+    (reader,) = manifest.contributions.readers
+    assert any(fnmatch(name, pattern) for pattern in reader.filename_patterns)
 
 
 def test_a_folder_and_a_file_of_a_dicom_series_open_the_series(dicom_series, tmp_path) -> None:

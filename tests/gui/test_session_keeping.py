@@ -85,6 +85,18 @@ def test_a_session_is_saved_and_opened_in_the_window(window, ball_file, organ_bo
     assert window.line.badge.text() == "✓ Certified"
 
 
+def test_a_session_s_file_is_opened_like_an_image(window, ball_file, organ_box, tmp_path) -> None:
+    session = Session()
+    session.open(ball_file)
+    session.choose_prior("ball")
+    session.place_in_box(organ_box)
+    session.save_session(tmp_path / "work.toposeg")
+    session.close()
+    window.viewer.open(str(tmp_path / "work.toposeg"), plugin="napari-toposeg")
+    window.until(lambda: window.session.placement is not None)
+    assert [layer.name for layer in window.viewer.layers if layer is window.workspace.image] == ["ball"]
+
+
 def test_the_window_asks_where_the_image_is(window, ball_file, tmp_path, monkeypatch) -> None:
     there = tmp_path / "there"
     there.mkdir()
