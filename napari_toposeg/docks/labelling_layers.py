@@ -48,10 +48,11 @@ class LabellingLayers:
         image = viewer.add_image(data, **arguments)
         self._image = weakref.ref(image)
         workspace.use_image(image)
-        workspace.session.labelling.show(looked)
         for layer in old:
             if layer in layers:
                 layers.remove(layer)
+        # After them, or napari would call the new mask "Mask [1]".
+        workspace.session.labelling.show(looked)
         # Below what is drawn on it.
         layers.move(layers.index(image), 0)
         go_to(workspace, middle)

@@ -61,7 +61,7 @@ def row_words(row: LabellingRow, wanted: Sequence[int] | None) -> str:
         said += f" That is {excess_words(row.betti, wanted)}."
     if row.status == "proposed" and known and row.found is not None and wanted is not None:
         excess = excess_words(row.found, wanted)
-        said += f" Before the certificate {excess}." if excess else " The network was right about that by itself."
+        said += f" Before it was certified: {excess}." if excess else " The network was right about that by itself."
     return said
 
 

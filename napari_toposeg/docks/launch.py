@@ -6,8 +6,9 @@ import os
 from itertools import pairwise
 
 from napari import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
 
 from napari_toposeg.docks.certificate_line import NAME as CERTIFICATE
 from napari_toposeg.docks.certificate_line import show_certificate_line
@@ -58,8 +59,18 @@ def open_all(viewer: Viewer) -> None:
     )
     line = _dock_of(viewer.window.dock_widgets[CERTIFICATE])
     window.resizeDocks([line], [line.minimumSizeHint().height()], Qt.Orientation.Vertical)
+    # The bar of the tabs is made by the layout, which comes after this.
+    QTimer.singleShot(0, lambda: _show_whole_names(window) if isalive(window) else None)
     if window.findChild(LayoutMemory) is None:
         LayoutMemory(window, [*docks.values(), line]).recall()
+
+
+def _show_whole_names(window: QMainWindow) -> None:
+    """Let the tabs of all docks find room beside each other: at napari's size eight names are cut to "P…"."""
+    for bar in window.findChildren(QTabBar):
+        if DOCKS[0] in [bar.tabText(number) for number in range(bar.count())]:
+            bar.setStyleSheet("QTabBar::tab { font-size: 11px; padding: 3px 2px; margin: 0px 1px; }")
+            bar.setElideMode(Qt.TextElideMode.ElideNone)
 
 
 def open_application(path: str | os.PathLike[str] | None = None) -> None:

@@ -127,6 +127,7 @@ def accept_three(window: Any, dock: Any, place: Place, count: Any) -> None:
         assert labelling.folder.row(row.name).origin == ("by hand" if number == 1 else Path(labelling.weights).stem)
         accepted.append(row.name)
     # One image and one mask at a time: what was looked at before is gone.
+    assert window.workspace.layers.mask.name == "Mask"
     assert [layer.name for layer in window.workspace.images()] == [window.session.volume.name]
     masks = place.images.with_name("images_masks")
     assert {path.name for path in masks.glob("*.nii.gz")} == {f"{name}.nii.gz" for name in accepted}
@@ -261,7 +262,7 @@ def test_what_is_said_of_a_volume_and_of_a_training() -> None:
     assert excess_words((1, 0), (1, 0)) == ""
     row = LabellingRow("a", Path(), status="proposed", origin="net", betti=(1, 0, 0), found=(2, 0, 0))
     assert row_words(row, (1, 0, 0)) == (
-        "a, proposed by net: one piece, no holes. Before the certificate one piece too many."
+        "a, proposed by net: one piece, no holes. Before it was certified: one piece too many."
     )
     assert "right about that by itself" in row_words(replace(row, found=(1, 0, 0)), (1, 0, 0))
     edited = replace(row, status="accepted", betti=(2, 0, 0))
