@@ -116,3 +116,30 @@ def test_the_window_asks_where_the_image_is(window, ball_file, tmp_path, monkeyp
     window.line.session_button.open_action.trigger()
     window.until(lambda: window.session.volume is not None)
     assert asked[1] == "The image of the session, organ.nii.gz, is not found."
+
+
+def test_a_dicom_series_is_saved_as_a_segmentation_beside_its_folder(
+    window, dicom_series, ball, organ_box, tmp_path, monkeypatch
+) -> None:
+    from napari_toposeg.formats import read_mask
+
+    voxels = ball.volume.voxels
+    stored = np.round(1000 * (voxels - voxels.min()) / np.ptp(voxels)).astype(np.int16)
+    dicom_series(tmp_path / "series", stored[::-1, ::-1].T, np.diag([1.0, 1.0, 1.0, 1.0]), SeriesDescription="Head")
+    window.open(tmp_path / "series")
+    window.place(organ_box)
+    window.run()
+    proposed = []
+
+    def answer(parent, title, path, kinds):
+        proposed.append((path, kinds))
+        return path, ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    window.segment.with_surface.setChecked(True)
+    window.segment.save_button.click()
+    window.until((tmp_path / "Head_mask.seg_surface.stl").exists)
+    assert proposed[0][0] == str(tmp_path / "Head_mask.seg.dcm")
+    assert "*.dcm" in proposed[0][1]
+    found, _ = read_mask(tmp_path / "Head_mask.seg.dcm", volume=window.session.volume)
+    assert np.array_equal(found, window.session.mask)
