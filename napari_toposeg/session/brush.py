@@ -86,22 +86,24 @@ class Stroke:
         )
         return self.paint(footprint)
 
-    def paint(self, footprint: Footprint, *, erase: bool | None = None, tell: bool = True) -> Painted:
+    def paint(self, footprint: Footprint, *, erase: bool | None = None, tell: bool = True) -> Painted | None:
         """Paint what a footprint covers."""
         mask = self._session.working_mask
-        voxels = mask.voxels
-        assert self._result is not None
-        assert voxels is not None
-        painted = paint(
-            voxels,
-            footprint,
-            erase=self._erase if erase is None else erase,
-            locked=self._settings.locked,
-            connectivity=self._result.certificate.connectivity,
-            betti=mask.betti,
-        )
-        box = tuple((side.start, side.stop) for side in painted.box)
-        delta = mask.flip(painted.flipped, box, simple=self._settings.locked)
+        # A result may come from the compute thread at any time.
+        with self._session.history.lock:
+            voxels, result = mask.voxels, mask.result
+            if voxels is None or result is None or result is not self._result:
+                return None
+            painted = paint(
+                voxels,
+                footprint,
+                erase=self._erase if erase is None else erase,
+                locked=self._settings.locked,
+                connectivity=result.certificate.connectivity,
+                betti=mask.betti,
+            )
+            box = tuple((side.start, side.stop) for side in painted.box)
+            delta = mask.flip(painted.flipped, box, simple=self._settings.locked)
         self._deltas.append(delta)
         if tell and delta.voxels:
             # What is certain of it is said when the stroke is over: everybody who measures would measure at every move.
@@ -114,12 +116,13 @@ class Stroke:
     def end(self) -> MaskDelta | None:
         """The stroke is over: it goes into the history as one change. None where nothing was flipped."""
         mask, volume = self._session.working_mask, self._session.volume
-        self._session.history.release(self)
-        if volume is None or self._session.result is not self._result or not self._deltas:
-            return None
-        delta = merged(self._deltas, volume.shape)
-        self._deltas = []
-        mask.keep(self._name, delta, self._before)
+        with self._session.history.lock:
+            self._session.history.release(self)
+            if volume is None or mask.result is not self._result or not self._deltas:
+                return None
+            delta = merged(self._deltas, volume.shape)
+            self._deltas = []
+            mask.keep(self._name, delta, self._before)
         self._session.events.edited.emit(mask.edited)
         return delta if delta.voxels else None
 

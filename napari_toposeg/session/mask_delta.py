@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +43,6 @@ class MaskDelta:
         """Flip them, in place, in a C-ordered mask."""
         mask.reshape(-1)[self._numbers()] ^= True
 
-    def as_state(self) -> dict[str, Any]:
-        """With plain arrays, ready for a file."""
-        return {"box": np.array(self.box, np.int64), "starts": self.starts, "lengths": self.lengths}
-
     def _numbers(self) -> NDArray[np.int64]:
         """Where the flipped voxels lie in the flattened grid."""
         ends = np.cumsum(self.lengths, dtype=np.int64)
@@ -85,9 +80,3 @@ def delta_of_part(flipped: NDArray[np.bool_], box: Box, shape: tuple[int, ...]) 
 def delta_between(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> MaskDelta:
     """The delta that makes one mask the other."""
     return delta_of_voxels(np.flatnonzero(one != other), one.shape)
-
-
-def delta_from_state(state: Mapping[str, Any]) -> MaskDelta:
-    """What `MaskDelta.as_state` gave."""
-    box = tuple((int(low), int(high)) for low, high in np.asarray(state["box"]))
-    return MaskDelta(box, np.asarray(state["starts"], np.int64), np.asarray(state["lengths"], np.int32))

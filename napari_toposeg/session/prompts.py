@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from napari_toposeg.inference import Outcome, Prompt, PromptOutcome, Prompts, Se
 if TYPE_CHECKING:
     from napari_toposeg.session.session import Session
 
-Fate = Literal["waiting", "satisfied", "impossible", "ignored"]
+Fate = Literal["waiting", "satisfied", "impossible", "unreached", "ignored"]
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,9 @@ class SessionPrompts:
         -------
         tuple of str
             "satisfied"; "impossible" where the newest run could not satisfy it without breaking the topology or another
-            mark; "ignored" where it lies outside of the region of that run, or a later mark says the opposite;
-            "waiting" where no run knew of it yet, or the mask was changed by hand since so that it no longer holds.
+            mark; "unreached" where that run was not to change what the deformation had made; "ignored" where it lies
+            outside of the region of that run, or a later mark says the opposite; "waiting" where no run knew of it yet,
+            or the mask was changed by hand since so that it no longer holds.
         """
         mask, result = self._session.mask, self._session.result
         if mask is None:
@@ -176,8 +177,10 @@ class SessionPrompts:
             means = {told.get((prompt.voxel, prompt.include)) for prompt in open_}
             if not open_:
                 fates.append("satisfied")
-            elif means & {"impossible", "unreached"}:
+            elif "impossible" in means:
                 fates.append("impossible")
+            elif "unreached" in means:
+                fates.append("unreached")
             elif means & {"outside", "contradicted"} and None not in means:
                 fates.append("ignored")
             else:
@@ -199,14 +202,6 @@ class SessionPrompts:
         counts = [f"{fates.count(fate)} {_WORDS[fate]}" for fate in _WORDS if fate in fates]
         return f"{len(fates)} {'prompt' if len(fates) == 1 else 'prompts'}: {', '.join(counts)}."
 
-    def as_state(self) -> list[dict[str, Any]]:
-        """The marks as plain arrays and words, ready for a file."""
-        return [{"points": np.array(mark.points), "include": mark.include} for mark in self._marks]
-
-    def load_state(self, state: Sequence[Mapping[str, Any]]) -> None:
-        """Bring back what `as_state` gave; the history does not know of it."""
-        self._restore(MarksState(marks_from_state(state)))
-
     def load_marks(self, marks: tuple[Mark, ...]) -> None:
         """Bring back marks; the history does not know of it."""
         self._restore(MarksState(marks))
@@ -224,17 +219,10 @@ class SessionPrompts:
         self._restore(MarksState(()))
 
 
-def marks_from_state(state: Sequence[Mapping[str, Any]]) -> tuple[Mark, ...]:
-    """The marks that `SessionPrompts.as_state` wrote down."""
-    return tuple(
-        Mark(tuple(tuple(map(float, point)) for point in np.asarray(one["points"])), bool(one["include"]))
-        for one in state
-    )
-
-
 _WORDS: Mapping[Fate, str] = {
     "satisfied": "satisfied",
     "impossible": "impossible without breaking the topology",
+    "unreached": "not reached by the deformation",
     "ignored": "ignored",
     "waiting": "waiting for the next run",
 }

@@ -12,7 +12,6 @@ from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import box_of
 from napari_toposeg.inference import Settings
 from napari_toposeg.session import Session
-from napari_toposeg.session.prompts import marks_from_state
 
 
 @pytest.fixture
@@ -39,7 +38,6 @@ def test_prompts_outside_of_the_image_are_ignored_with_a_hint(session) -> None:
         session.prompts.remove(4)
     session.prompts.remove(0)
     assert session.prompts.marks == ()
-    assert marks_from_state([{"points": np.array(mark.points), "include": False}]) == (mark,)
 
 
 def test_a_run_satisfies_prompts_or_names_what_is_impossible_and_going_on_does_so_too(gudhi_betti) -> None:
