@@ -56,8 +56,8 @@ class MaskPainting(QObject):
         session = workspace.session
         workspace.signals.mask.connect(self._show_box)
         workspace.viewer.layers.selection.events.active.connect(self._active_changed)
-        workspace.signals.follow(session.brush.events.settings, self._show_size, owner=self)
-        workspace.signals.follow(session.brush.events.refused, self._say_why, owner=self)
+        workspace.signals.follow(session.brush.events.settings, self._show_size, owner=None)
+        workspace.signals.follow(session.brush.events.refused, self._say_why, owner=None)
 
     def take_layer(self, layer: Labels) -> None:
         """Paint on this layer from now on."""
@@ -122,8 +122,12 @@ class MaskPainting(QObject):
 
     def _mode_changed(self, _: Any) -> None:
         layer = self._layer_of()
-        if layer is None:
-            return
+        if layer is not None:
+            self.take_over(layer)
+            self.changed.emit()
+
+    def take_over(self, layer: Labels) -> None:
+        """Let drags on a layer that shows the mask paint through the session, where its mode is one of ours."""
         callbacks = layer.mouse_drag_callbacks
         ours = str(layer.mode) in _OURS
         if self._drag in callbacks:
@@ -132,7 +136,6 @@ class MaskPainting(QObject):
             for callback in [one for one in callbacks if getattr(one, "__name__", "") == _NAPARIS]:
                 callbacks.remove(callback)
             callbacks.append(self._drag)
-        self.changed.emit()
 
     def _active_changed(self, _: Any) -> None:
         self.changed.emit()
@@ -151,7 +154,7 @@ class MaskPainting(QObject):
         session = self._workspace.session
         erase = str(layer.mode) == "erase" or layer.selected_label == 0
         locked = False if UNLOCKS in event.modifiers else None
-        stroke = session.brush.begin(erase=erase, axis=self._axis(layer), locked=locked)
+        stroke = session.brush.begin(erase=erase, axis=self._axis(layer, event), locked=locked)
         try:
             last = self._place(layer, event)
             if last is not None:
@@ -185,12 +188,14 @@ class MaskPainting(QObject):
         hit = np.flatnonzero(np.asarray(layer.data)[tuple(along.T)])
         return layout.canonical_index(along[hit[0]]) if len(hit) else None
 
-    def _axis(self, layer: Labels) -> int | None:
+    def _axis(self, layer: Labels, event: Any) -> int | None:
         """The canonical axis across which the brush is a disk; None where it is a ball, or the image flat."""
-        dims, ndim = self._workspace.viewer.dims, layer.ndim
-        if ndim < 3 or dims.ndisplay == 3 or layer.n_edit_dimensions >= ndim:
+        displayed = [int(axis) for axis in event.dims_displayed]
+        if layer.ndim < 3 or len(displayed) == 3 or layer.n_edit_dimensions >= layer.ndim:
             return None
-        return ndim - 1 - (int(dims.not_displayed[-1]) - (dims.ndim - ndim))
+        first = len(event.position) - layer.ndim
+        (across,) = (axis for axis in range(layer.ndim) if first + axis not in displayed)
+        return layer.ndim - 1 - across
 
     def _painted(self, event: Any) -> None:
         """Another tool of napari's, or a script, changes the layer: napari says so before the voxels are there."""

@@ -43,8 +43,8 @@ class PromptDrawing(QObject):
         self._soon.setInterval(0)
         self._soon.timeout.connect(self._show)
         prompts = workspace.session.prompts
-        workspace.signals.follow(prompts.events.changed, self._show, owner=self)
-        workspace.signals.follow(prompts.events.hint, workspace.signals.said.emit, owner=self)
+        workspace.signals.follow(prompts.events.changed, self._show, owner=None)
+        workspace.signals.follow(prompts.events.hint, workspace.signals.said.emit, owner=None)
         workspace.signals.volume.connect(self._forget)
         workspace.viewer.layers.selection.events.active.connect(self._active_changed)
 
@@ -99,7 +99,7 @@ class PromptDrawing(QObject):
             metadata=derived(),
             **layout.box_arguments(tuple((0, size) for size in layout.shape)),
         )
-        layer.mouse_drag_callbacks.append(self._drag)
+        layer.mouse_drag_callbacks.append(self.drag)
         layer.events.data.connect(self._edited)
         self._layer = weakref.ref(layer)
         self._show()
@@ -107,8 +107,8 @@ class PromptDrawing(QObject):
 
     # What a person does in the canvas
 
-    def _drag(self, _: Points, event: Any) -> Iterator[None]:
-        """One mark, from the press of the button to its release."""
+    def drag(self, _: Points, event: Any) -> Iterator[None]:
+        """One mark, from the press of the button to its release, in whichever view."""
         include = self._include
         place = self._place(event)
         if include is None or event.button != 1 or place is None:

@@ -140,6 +140,13 @@ def _unwanted(session: Session) -> list[Place]:
     ]
 
 
+def open_views(workspace: Workspace) -> None:
+    """Open the other two directions under the main view, or close them."""
+    from napari_toposeg.docks.views_dock import show_views
+
+    show_views(workspace)
+
+
 def undo(workspace: Workspace) -> None:
     """Undo the newest change, and say which."""
     workspace.signals.said.emit(f"Undone: {workspace.session.history.undo()}.")

@@ -63,9 +63,14 @@ def bind_history(workspace: Workspace, layer: Layer) -> None:
 
 def keys_of_docks() -> tuple[tuple[str, str], ...]:
     """The keys that a dock hears by itself, while it is open, and what they do."""
-    from napari_toposeg.docks import tuning_dock
+    from napari_toposeg.docks import labelling_dock, tuning_dock
 
-    return ((tuning_dock.KEY, "Fine-tune: from before to after and to both"),)
+    return (
+        (tuning_dock.KEY, "Fine-tune: from before to after and to both"),
+        (labelling_dock.ACCEPT, "Labelling: accept the mask, and go to the next volume"),
+        (labelling_dock.NEXT, "Labelling: the next volume"),
+        (labelling_dock.PREVIOUS, "Labelling: the volume before"),
+    )
 
 
 def sheet_text() -> str:
@@ -113,6 +118,7 @@ SHORTCUTS = (
     Shortcut("H", "Hide all overlays, or show them again", actions.toggle_overlays),
     Shortcut("Q", "Before: hide the mask and show the template, or back", actions.before_after),
     Shortcut("J", "Jump to the next fold, or unwanted bar", actions.next_trouble),
+    Shortcut("Shift-O", "Open the other two directions beside this one, or close them", actions.open_views),
     Shortcut("Control-Z", "Undo", actions.undo),
     Shortcut("Control-Shift-Z", "Redo", actions.redo),
     Shortcut("Shift-H", "This sheet of keys", show_sheet),

@@ -56,7 +56,7 @@ class WindowSignals(QObject):
         """Call ``then(value)`` in the window's thread; from any thread."""
         self._done.emit(then, value)
 
-    def follow(self, signal: SignalInstance, slot: Callable[[Any], None], *, owner: QObject) -> None:
+    def follow(self, signal: SignalInstance, slot: Callable[[Any], None], *, owner: QObject | None) -> None:
         """Call a slot in the window's thread whenever one of the session's signals is emitted, while its owner lives.
 
         Parameters
@@ -65,19 +65,21 @@ class WindowSignals(QObject):
             With one argument; emitted in any thread.
         slot : callable
             Given that argument.
-        owner : QObject
-            Whose slot it is.
+        owner : QObject or None
+            Whose slot it is; None where that lives as long as the session. All of it may then be collected as garbage at
+            once, and there is no signal left to disconnect.
         """
 
         def call(value: Any) -> None:
-            if isalive(owner):
+            if owner is None or isalive(owner):
                 slot(value)
 
         def emit(value: Any) -> None:
             self.hand_over(call, value)
 
         signal.connect(emit)
-        owner.destroyed.connect(lambda: signal.disconnect(emit, missing_ok=True))
+        if owner is not None:
+            owner.destroyed.connect(lambda: signal.disconnect(emit, missing_ok=True))
 
     def _take_step(self, step: Step[Any]) -> None:
         """In the compute thread: a step may come every millisecond, and the window needs one call for all of them."""

@@ -1,0 +1,234 @@
+"""The two directions that the main view does not show, beside it: one crosshair, and prompts and brush in each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSplitter, QVBoxLayout, QWidget
+
+from napari_toposeg.docks.canvas_guard import guard_canvases
+from napari_toposeg.docks.dock import Dock, caption, heading
+from napari_toposeg.docks.mirrored_layers import MirroredLayers
+from napari_toposeg.docks.workspace import Workspace
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+_NAMES = ("Axial", "Coronal", "Sagittal")
+"""By the axis of a layer that is not displayed: napari's axes are the patient's, the other way round."""
+
+NAME = "Views"
+
+_LINE = "#8ad4ff"
+
+
+class LinkedView(QWidget):
+    """One more view of the main viewer's layers, in another direction.
+
+    A double click brings the crosshair there, in all views.
+    """
+
+    def __init__(self, workspace: Workspace, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self.title = heading("")
+        self.model = ViewerModel()
+        self.canvas = QtViewer(self.model, show_welcome_screen=False)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        rows.addWidget(self.title)
+        rows.addWidget(self.canvas, 1)
+        self.model.mouse_double_click_callbacks.clear()
+        self.model.mouse_double_click_callbacks.append(self._double_clicked)
+        self.mirrored = MirroredLayers(workspace.viewer, self.model, self)
+        self._crosshair: Any = None
+
+    def show_axis(self, axis: int) -> None:
+        """Show the slices across an axis of the layers."""
+        ndim = self.model.dims.ndim
+        first = ndim - 3
+        others = [other for other in range(3) if other != axis]
+        order = (*range(first), *(first + one for one in (axis, *others)))
+        if tuple(self.model.dims.order) != order:
+            self.model.dims.order = order
+            self.title.setText(_NAMES[axis])
+            self.model.fit_to_view()
+
+    def go_to(self, point: tuple[float, ...]) -> None:
+        """Show the slice through a point of napari's world, and the crosshair there."""
+        if len(point) == self.model.dims.ndim and not np.allclose(point, self.model.dims.point):
+            self.model.dims.point = point
+        self._draw_crosshair(np.asarray(point, float)[-3:])
+
+    def close_view(self) -> None:
+        """Let go of everything."""
+        self.mirrored.close()
+        self.canvas.close()
+
+    def follow_tools(self) -> None:
+        """The layer that is worked on, and what drags do there, are those of the main view."""
+        workspace = self._workspace
+        painting, drawing = workspace.layers.painting, workspace.prompt_drawing
+        mask, prompts = self.mirrored.mirror_of(workspace.layers.mask), self.mirrored.mirror_of(drawing.layer)
+        if mask is not None:
+            mode = painting.painting or "pan_zoom"
+            if str(mask.mode) != mode:
+                mask.mode = mode
+                painting.take_over(mask)
+        if prompts is not None:
+            if drawing.drag not in prompts.mouse_drag_callbacks:
+                prompts.mouse_drag_callbacks.append(drawing.drag)
+            prompts.mouse_pan = drawing.include is None
+        active = mask if painting.painting else prompts if drawing.include is not None else None
+        if active is not None:
+            self.model.layers.selection.active = active
+        elif self.model.layers:
+            self.model.layers.selection.active = self.model.layers[0]
+
+    def _double_clicked(self, _: ViewerModel, event: Any) -> None:
+        self._workspace.viewer.dims.point = tuple(event.position)
+
+    def _draw_crosshair(self, at: np.ndarray[Any, Any]) -> None:
+        image = self.mirrored.mirror_of(self._workspace.image)
+        if image is None:
+            return
+        low, high = np.asarray(image.extent.world)[:, -3:]
+        lines = np.repeat(at[None, None], 3, axis=0).repeat(2, axis=1)
+        for axis in range(3):
+            lines[axis, :, axis] = low[axis], high[axis]
+        vectors = np.stack([lines[:, 0], lines[:, 1] - lines[:, 0]], axis=1)
+        if self._crosshair is None or self._crosshair not in self.model.layers:
+            self._crosshair = self.model.add_vectors(
+                vectors,
+                name="Crosshair",
+                edge_color=_LINE,
+                edge_width=float(np.min((high - low) / 250.0)),
+                vector_style="line",
+                units=image.units[-3:],
+                opacity=0.8,
+            )
+        else:
+            self._crosshair.data = vectors
+
+
+class ViewsDock(Dock):
+    """The other two of the axial, coronal and sagittal views, in step with the main one."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.hint = caption("A double click brings the crosshair there. Prompts and brush work in each view.")
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        self.views = [LinkedView(self.workspace, splitter) for _ in range(2)]
+        for view in self.views:
+            splitter.addWidget(view)
+        self.rows.addWidget(splitter, 1)
+        self.rows.addWidget(self.hint)
+        self._setting = False
+        self._open = True
+        self._fitted = False
+        viewer = self.workspace.viewer
+        viewer.dims.events.point.connect(self._main_moved)
+        viewer.dims.events.order.connect(self._main_turned)
+        viewer.dims.events.ndisplay.connect(self._main_turned)
+        for view in self.views:
+            view.model.dims.events.point.connect(self._view_moved)
+        signals = self.workspace.signals
+        signals.mask.connect(self._mask_changed)
+        for signal in (signals.volume, signals.result):
+            signal.connect(self._main_turned)
+        self.workspace.layers.painting.changed.connect(self._tools_changed)
+        self.workspace.prompt_drawing.changed.connect(self._tools_changed)
+        self._main_turned()
+        self._tools_changed()
+
+    def came_in_sight(self) -> None:
+        """Canvases that are made later need napari's repair, too."""
+        window = self.window()
+        if window is not None:
+            guard_canvases(window)
+        self._main_turned()
+        if not self._fitted:
+            # Only now the canvases have their size.
+            self._fitted = True
+            for view in self.views:
+                view.model.fit_to_view()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop following when the dock is closed."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None and self._open:
+            self._let_go()
+        return super().event(event)
+
+    def _let_go(self) -> None:
+        self._open = False
+        viewer = self.workspace.viewer
+        viewer.dims.events.point.disconnect(self._main_moved)
+        viewer.dims.events.order.disconnect(self._main_turned)
+        viewer.dims.events.ndisplay.disconnect(self._main_turned)
+        for view in self.views:
+            view.close_view()
+
+    def _main_turned(self, _: Any = None) -> None:
+        """Another axis is the main view's: the other two are ours."""
+        volume, dims = self.workspace.session.volume, self.workspace.viewer.dims
+        solid = volume is not None and volume.ndim == 3
+        for view in self.views:
+            view.setVisible(solid)
+        if not solid or not self._open:
+            self.hint.setText("A 3-D image is seen here in the two directions that the main view does not show.")
+            return
+        self.hint.setText("A double click brings the crosshair there. Prompts and brush work in each view.")
+        main = int(dims.order[-3]) - (dims.ndim - 3)
+        for view, axis in zip(self.views, [axis for axis in range(3) if axis != main], strict=False):
+            if view.model.dims.ndim >= 3:
+                view.show_axis(axis)
+        self._main_moved()
+
+    def _main_moved(self, _: Any = None) -> None:
+        volume = self.workspace.session.volume
+        if self._setting or not self._open or volume is None or volume.ndim != 3:
+            return
+        self._setting = True
+        try:
+            for view in self.views:
+                view.go_to(tuple(self.workspace.viewer.dims.point))
+        finally:
+            self._setting = False
+
+    def _view_moved(self, event: Any) -> None:
+        if self._setting or not self._open:
+            return
+        view = next((one for one in self.views if one.model.dims is event.source), None)
+        main = self.workspace.viewer.dims
+        if view is not None and view.model.dims.ndim == main.ndim:
+            main.point = view.model.dims.point
+
+    def _mask_changed(self, _: object) -> None:
+        if self._open:
+            for view in self.views:
+                view.mirrored.refresh(self.workspace.layers.mask)
+
+    def _tools_changed(self) -> None:
+        if self._open:
+            for view in self.views:
+                view.follow_tools()
+
+
+def show_views(workspace: Workspace) -> None:
+    """Open the dock as a tab among the others; where it is open, close it."""
+    window = workspace.viewer.window
+    if NAME in window.dock_widgets:
+        window.remove_dock_widget(window.dock_widgets[NAME])
+        return
+    dock = window.add_dock_widget(ViewsDock(workspace.viewer), name=NAME, area="right", add_vertical_stretch=False)
+    main = dock.window()
+    others = [one for one in main.findChildren(QDockWidget) if one.windowTitle() == "Correct"] if main else []
+    if isinstance(main, QMainWindow) and others:
+        main.tabifyDockWidget(others[0], dock)
+    dock.show()
+    dock.raise_()
