@@ -66,8 +66,8 @@ class WindowSignals(QObject):
         slot : callable
             Given that argument.
         owner : QObject or None
-            Whose slot it is; None where that lives as long as the session. All of it may then be collected as garbage at
-            once, and there is no signal left to disconnect.
+            Whose slot it is; None where that lives as long as the session. All of it may then be collected as garbage
+            at once, and there is no signal left to disconnect.
         """
 
         def call(value: Any) -> None:
