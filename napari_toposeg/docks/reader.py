@@ -13,10 +13,10 @@ from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import (
     SESSION_ENDING,
     DicomOrigin,
+    SeveralFramesError,
+    SeveralSeriesError,
     can_read,
-    frames_of_file,
     read_volume,
-    series_of,
     split_ending,
 )
 from napari_toposeg.volume import Volume
@@ -50,8 +50,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         # Whoever drops all files of a series on the window means the series, once.
         if one in read_already:
             continue
-        series = _ask_for_series(one)
-        volume = read_volume(one, frame_number=_ask_for_frame(one, series), series=series)
+        volume = _chosen(one)
         origin = volume.stored.header
         if isinstance(origin, DicomOrigin):
             read_already.update(str(file) for file in origin.files)
@@ -101,28 +100,43 @@ def is_label_map(voxels: NDArray[Any]) -> bool:
     return len(values) <= _MOST_LABELS and int(values[counts.argmax()]) == 0
 
 
-def _ask_for_series(path: str) -> str | None:
-    """Which series of a DICOM folder a person wants; None where there is no choice."""
-    found = series_of(path)
-    from qtpy.QtWidgets import QApplication, QInputDialog
+def _chosen(path: str, frame: int | None = None, series: str | None = None) -> Volume:
+    """A volume; of several series or frames, that which a person chooses."""
+    from qtpy.QtWidgets import QApplication
 
-    if not found or QApplication.instance() is None:
-        return None
-    words = [f"{number}: {one.words()}" for number, one in enumerate(found, start=1)]
+    try:
+        return read_volume(path, frame_number=frame, series=series)
+    except SeveralSeriesError as several:
+        if QApplication.instance() is None:
+            raise
+        return _chosen(path, frame, _ask_for_series(path, several))
+    except SeveralFramesError as several:
+        if QApplication.instance() is None:
+            raise
+        return _chosen(path, _ask_for_frame(path, several), series)
+
+
+def _ask_for_series(path: str, several: SeveralSeriesError) -> str:
+    """The number of the series that a person wants; the first where none is chosen."""
+    from qtpy.QtWidgets import QInputDialog
+
+    words = [f"{number}: {one}" for number, one in enumerate(several.series, start=1)]
     word, chosen = QInputDialog.getItem(
-        None, "Which series?", f"{path}\nholds {len(found)} series. Open:", words, 0, False
+        None, "Which series?", f"{path}\nholds {len(words)} series. Open:", words, 0, False
     )
     return str(words.index(word) + 1) if chosen else "1"
 
 
-def _ask_for_frame(path: str, series: str | None) -> int | None:
-    """Which frame of a 4-D file or series a person wants; None where there is only one."""
-    frames = frames_of_file(path, series)
-    from qtpy.QtWidgets import QApplication, QInputDialog
+def _ask_for_frame(path: str, several: SeveralFramesError) -> int:
+    """The frame that a person wants; the first where none is chosen."""
+    from qtpy.QtWidgets import QInputDialog
 
-    if frames == 1 or QApplication.instance() is None:
-        return None
     number, chosen = QInputDialog.getInt(
-        None, "Which frame?", f"{path}\nholds {frames} frames, counted from 0. Open number:", 0, 0, frames - 1
+        None,
+        "Which frame?",
+        f"{path}\nholds {several.frames} frames, counted from 0. Open number:",
+        0,
+        0,
+        several.frames - 1,
     )
     return number if chosen else 0

@@ -11,6 +11,7 @@ from napari_toposeg.formats.barcodes import (
     write_barcode_picture,
     write_barcode_table,
 )
+from napari_toposeg.formats.choices import SeveralFramesError, SeveralSeriesError
 from napari_toposeg.formats.dicom_reading import DicomOrigin, read_dicom
 from napari_toposeg.formats.dicom_segmentation import read_dicom_segmentation, write_dicom_segmentation
 from napari_toposeg.formats.dicom_series import DicomSeries, find_series, is_dicom
@@ -42,9 +43,7 @@ from napari_toposeg.formats.volumes import (
     MASK_ENDINGS,
     WRITTEN_ENDINGS,
     can_read,
-    frames_of_file,
     read_volume,
-    series_of,
     write_image,
     write_labels,
     write_mask,
@@ -69,13 +68,14 @@ __all__ = [
     "DicomSeries",
     "FileOrigin",
     "ProbabilityMap",
+    "SeveralFramesError",
+    "SeveralSeriesError",
     "can_read",
     "check_finite",
     "complete_report",
     "dump_barcode",
     "files_by_name",
     "find_series",
-    "frames_of_file",
     "is_dicom",
     "on_grid_of",
     "open_arrays",
@@ -94,7 +94,6 @@ __all__ = [
     "read_volume",
     "replacing",
     "report_text",
-    "series_of",
     "sha256_of",
     "source_hash",
     "split_ending",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.formats.choices import SeveralFramesError
 from napari_toposeg.formats.dicom_series import BROKEN, DicomPlane, DicomSeries, choose_series, find_series
 from napari_toposeg.formats.origins import FileOrigin
 from napari_toposeg.volume import Volume
@@ -72,11 +73,7 @@ def read_dicom(
     chosen = choose_series(found, path, series)
     frames, affine = _arranged(chosen, path)
     if frame_number is None and len(frames) > 1:
-        raise ToposegError(
-            f"{path} holds {len(frames)} frames.",
-            why="There are as many images of each place, and one frame is segmented at a time.",
-            todo=f"Choose one of them, with --frame 0 to --frame {len(frames) - 1}.",
-        )
+        raise SeveralFramesError(path, len(frames), why="There are as many images of each place.")
     if not 0 <= (frame_number or 0) < len(frames):
         raise ToposegError(
             f"{path} has no frame {frame_number}.",
@@ -95,11 +92,6 @@ def read_dicom(
         path=str(files[0]),
         frame_number=frame_number,
     )
-
-
-def dicom_frames(path: str | os.PathLike[str], series: int | str | None = None) -> int:
-    """How many images of the same place a series has. Errors are those of `read_dicom`."""
-    return len(_arranged(choose_series(find_series(path), path, series), path)[0])
 
 
 def _arranged(

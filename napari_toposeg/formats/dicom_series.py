@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.formats.choices import SeveralSeriesError
 from napari_toposeg.formats.paths import DICOM_ENDINGS, existing_file, split_ending
 
 MOST_FILES = 20_000
@@ -229,11 +230,7 @@ def choose_series(
             return images[0]
         if not Path(path).is_dir():
             return found[0]
-        raise ToposegError(
-            f"{path} holds {len(images)} series.",
-            why=f"They are {_listed(found)}.",
-            todo=f"Choose one of them, with --series 1 to --series {len(found)}.",
-        )
+        raise SeveralSeriesError(path, [one.words() for one in found], images=len(images))
     by_uid = [one for one in found if one.uid == str(series)]
     if by_uid:
         return by_uid[0]

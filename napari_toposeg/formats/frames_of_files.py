@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.formats.choices import SeveralFramesError
 
 
 def one_frame(array: NDArray[Any], ndim: int, path: str | os.PathLike[str], chosen: int | None) -> NDArray[Any]:
@@ -43,11 +44,7 @@ def one_frame(array: NDArray[Any], ndim: int, path: str | os.PathLike[str], chos
         )
     frames = int(np.prod(array.shape[ndim:]))
     if chosen is None and frames > 1:
-        raise ToposegError(
-            f"{path} holds {frames} frames.",
-            why="One frame is segmented at a time.",
-            todo=f"Choose one of them, with --frame 0 to --frame {frames - 1}.",
-        )
+        raise SeveralFramesError(path, frames)
     if not 0 <= (chosen or 0) < frames:
         raise ToposegError(
             f"{path} has no frame {chosen}.",

@@ -16,6 +16,7 @@ from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
+from napari_toposeg.formats.choices import SeveralFramesError
 from napari_toposeg.formats.paths import existing_file, split_ending
 from napari_toposeg.volume import Volume
 
@@ -257,11 +258,7 @@ def _frame_number(file: NiftiFile, path: str | os.PathLike[str], chosen: int | N
         )
     frames = file.shape[3] if len(file.shape) > 3 else 1
     if chosen is None and frames > 1:
-        raise ToposegError(
-            f"{path} holds {frames} frames.",
-            why="One frame is segmented at a time.",
-            todo=f"Choose one of them, with --frame 0 to --frame {frames - 1}.",
-        )
+        raise SeveralFramesError(path, frames)
     number = chosen or 0
     if not 0 <= number < frames:
         raise ToposegError(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.atomic import replacing
+from napari_toposeg.formats.choices import SeveralFramesError
 from napari_toposeg.formats.paths import existing_file, split_ending, unknown_ending
 from napari_toposeg.volume import Volume
 
@@ -68,11 +69,7 @@ def read_picture(path: str | os.PathLike[str], *, frame_number: int | None = Non
         with Image.open(file) as picture:
             pages = getattr(picture, "n_frames", 1)
             if frame_number is None and pages > 1:
-                raise ToposegError(
-                    f"{path} holds {pages} pages.",
-                    why="One is segmented at a time.",
-                    todo=f"Choose one of them, with --frame 0 to --frame {pages - 1}.",
-                )
+                raise SeveralFramesError(path, pages, called="pages")
             if not 0 <= (frame_number or 0) < pages:
                 raise ToposegError(
                     f"{path} has no frame {frame_number}.",

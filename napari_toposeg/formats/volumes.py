@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import Any
 
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats.dicom_reading import dicom_frames, read_dicom
+from napari_toposeg.formats.dicom_reading import read_dicom
 from napari_toposeg.formats.dicom_segmentation import read_dicom_segmentation, write_dicom_segmentation
-from napari_toposeg.formats.dicom_series import DicomSeries, find_series, is_dicom, is_segmentation
+from napari_toposeg.formats.dicom_series import is_dicom, is_segmentation
 from napari_toposeg.formats.metaimage import read_metaimage, write_metaimage
-from napari_toposeg.formats.nifti_reading import NiftiFile, read_nifti
+from napari_toposeg.formats.nifti_reading import read_nifti
 from napari_toposeg.formats.nifti_writing import write_nifti_image, write_nifti_mask
 from napari_toposeg.formats.nrrd_files import read_nrrd, write_nrrd
 from napari_toposeg.formats.paths import (
@@ -60,7 +59,8 @@ def read_volume(
     ------
     ToposegError
         If the kind is not known, or the file cannot be read; see `read_nifti`, `read_nrrd`, `read_metaimage`,
-        `read_dicom` and `read_picture`.
+        `read_dicom` and `read_picture`. Where there is something to choose from, a `SeveralFramesError` or a
+        `SeveralSeriesError`.
     """
     kind = _kind_of(path)
     if series is not None and kind != "dicom":
@@ -79,30 +79,6 @@ def read_volume(
         return read_dicom(path, series=series, frame_number=frame_number)
     existing_file(path)
     raise unknown_ending(path, (*ENDINGS, *DICOM_ENDINGS))
-
-
-def series_of(path: str | os.PathLike[str]) -> tuple[DicomSeries, ...]:
-    """The DICOM series of a folder that a person may choose from; none of a file, or where there is no choice."""
-    if not os.path.isdir(path):
-        return ()
-    found = find_series(path)
-    return found if len([one for one in found if not one.localiser]) > 1 else ()
-
-
-def frames_of_file(path: str | os.PathLike[str], series: int | str | None = None) -> int:
-    """How many frames a person may choose from; only NIfTI and DICOM are looked into, of anything else it is 1.
-
-    Raises
-    ------
-    ToposegError
-        If the file cannot be read.
-    """
-    kind = _kind_of(path)
-    if kind == "nifti":
-        return math.prod(NiftiFile.open(path).shape[3:])
-    if kind == "dicom" and (os.path.isdir(path) or not is_segmentation(path)):
-        return dicom_frames(path, series)
-    return 1
 
 
 def can_read(path: str | os.PathLike[str]) -> bool:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage, ExplicitVRBigEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats import complete_report, find_series, frames_of_file, read_mask, read_volume, source_hash
+from napari_toposeg.formats import SeveralFramesError, complete_report, find_series, read_mask, read_volume, source_hash
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -162,9 +162,9 @@ def test_several_times_are_frames(dicom_series, block, tmp_path):
             TemporalPositionIdentifier=time + 1,
             InstanceNumber=lambda k, time=time: 3 * k + time + 1,
         )
-    with pytest.raises(ToposegError, match=r"3 frames.*--frame 2"):
+    with pytest.raises(SeveralFramesError, match=r"3 frames.*--frame 2") as caught:
         read_volume(tmp_path / "a")
-    assert frames_of_file(tmp_path / "a") == 3
+    assert caught.value.frames == 3
     volume = read_volume(tmp_path / "a", 1)
     np.testing.assert_array_equal(volume.to_stored(volume.voxels).T, block + 1)
     assert volume.frame_number == 1
