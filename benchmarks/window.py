@@ -135,7 +135,7 @@ def answered(viewer: napari.Viewer, segment: Any, folder: Path) -> list[list[str
     assert result is not None
     assert result.certificate.topology_ok
     first, later = seconds[0], np.median(seconds[1:], axis=0)
-    where = f"annulus of {RING[0]} x {RING[1]} pixels, network {result.networks[0]['name']}"
+    where = f"annulus of {RING[0]} x {RING[1]} pixels, network {result.networks[0]['weights']}"
     return [
         [f"from Run to the first preview ({where}): the first time", f"{first[0]:.2f} s", "0.5 s"],
         ["from Run to the certified mask: the first time", f"{first[1]:.2f} s", "1.5 s"],

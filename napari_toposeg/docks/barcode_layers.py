@@ -163,6 +163,7 @@ class BarcodeLayers(QObject):
         return layer if layer is not None and layer in self._workspace.viewer.layers else None
 
     def _add(self, name: str, make: Callable[[], Layer]) -> None:
+        self._workspace.leave_out_of_garbage()
         layers = self._workspace.viewer.layers
         chosen = list(layers.selection)
         self._layers[name] = weakref.ref(make())

@@ -36,13 +36,16 @@ def open_all(viewer: Viewer) -> None:
     viewer = getattr(viewer, "__wrapped__", viewer)
     workspace = workspace_of(viewer)
     show_certificate_line(workspace)
-    docks = {name: _dock_of(viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]) for name in DOCKS}
-    for name, dock in docks.items():
+    line = _dock_of(viewer.window.dock_widgets[CERTIFICATE])
+    window = line.window()
+    size = window.size()
+    docks: dict[str, QDockWidget] = {}
+    for name in DOCKS:
+        docks[name] = dock = _dock_of(viewer.window.add_plugin_dock_widget(PLUGIN, name)[1])
         # Napari's title, "Prior (napari-toposeg)", leaves "Prior (…" on a tab.
         dock.setWindowTitle(name)
         dock.show()
     prior, segment, *others = (docks[name] for name in DOCKS)
-    window = prior.window()
     if not isinstance(window, QMainWindow) or any(dock.window() is not window for dock in docks.values()):
         return
     tall = window.screen().availableGeometry().height() >= _TALL
@@ -50,6 +53,11 @@ def open_all(viewer: Viewer) -> None:
         window.tabifyDockWidget(prior, segment)
     for before, dock in pairwise([prior if tall else segment, *others]):
         window.tabifyDockWidget(before, dock)
+    layout = window.layout()
+    if layout is not None and not window.isMaximized() and not window.isFullScreen():
+        # napari puts one dock below the other, and the window has grown with each: three screens tall in the end.
+        layout.activate()
+        window.resize(size)
     window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
     prior.raise_()
     window.resizeDocks([prior, segment], [_WIDTH, _WIDTH], Qt.Orientation.Horizontal)
@@ -57,7 +65,6 @@ def open_all(viewer: Viewer) -> None:
     window.resizeDocks(
         [prior, segment], [round(_PRIOR_SHARE * height), round((1 - _PRIOR_SHARE) * height)], Qt.Orientation.Vertical
     )
-    line = _dock_of(viewer.window.dock_widgets[CERTIFICATE])
     window.resizeDocks([line], [line.minimumSizeHint().height()], Qt.Orientation.Vertical)
     # The bar of the tabs is made by the layout, which comes after this.
     QTimer.singleShot(0, lambda: _show_whole_names(window) if isalive(window) else None)

@@ -214,6 +214,8 @@ class ResultLayers:
 
         viewer = self._workspace.viewer
         if layer is None:
+            # Making a layer makes so many objects that Python searches all for garbage.
+            self._workspace.leave_out_of_garbage()
             chosen = list(viewer.layers.selection)
             layer = viewer.add_labels(
                 values if shown is not None else values.copy(),

@@ -68,7 +68,7 @@ class Workspace:
         self._opened: weakref.ref[Image] | None = None
         self._settle_soon = _once(self.signals, self._settle, after=0)
         take_short_turns()
-        self._set_aside_soon = _once(self.signals, self._set_objects_aside, after=_SETTLED_AFTER)
+        self._set_aside_soon = _once(self.signals, self.leave_out_of_garbage, after=_SETTLED_AFTER)
         self.signals.running.connect(self._running_changed)
         # At the interpreter's end, too: a thread that is still inside torch then would bring the process down.
         weakref.finalize(viewer, self.session.close)
@@ -184,12 +184,15 @@ class Workspace:
 
     def _running_changed(self, running: bool) -> None:
         if running:
-            self._set_objects_aside()  # before there is anything of the run, which is to go after it
+            self.leave_out_of_garbage()  # before there is anything of the run, which is to go after it
         else:
             self._set_aside_soon.start()
 
-    def _set_objects_aside(self) -> None:
-        """Only while there is an image: a window that is closed loses it first, and all of it can go."""
+    def leave_out_of_garbage(self) -> None:
+        """Leave all that there is out of the searches for garbage until the image goes: see `set_objects_aside`.
+
+        Only while there is an image: a window that is closed loses it first, and all of it can go.
+        """
         image, viewer = self.image, self._viewer()
         if viewer is not None and image is not None and image in viewer.layers:
             set_objects_aside()
