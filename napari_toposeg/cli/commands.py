@@ -89,9 +89,12 @@ def certify(
     from napari_toposeg.cli.show import changed_percent, print_json, show_certified_mask
     from napari_toposeg.formats import read_mask, write_mask
     from napari_toposeg.inference import certify_mask
+    from napari_toposeg.inference.saving import check_kind
 
     voxels, source = read_mask(path, label=label)
     check_outputs([(output, mask_endings(source.ndim))])
+    if output is not None:
+        check_kind(source, output)
     chosen = choose_prior(prior, source.ndim, of="mask")
     compile_once(quiet=quiet)
     found = run(certify_mask(voxels, chosen, volume=source), quiet=quiet)

@@ -90,6 +90,7 @@ def refine(
     from napari_toposeg.formats import complete_report, read_map, read_volume, write_map, write_mask, write_report
     from napari_toposeg.inference import RefineSettings, check_target, parse_betti
     from napari_toposeg.inference import refine as steps_of
+    from napari_toposeg.inference.saving import check_kind
     from napari_toposeg.topology import check_connectivity
 
     target = None if betti is None else parse_betti(betti)
@@ -99,6 +100,7 @@ def refine(
     image = None if grid is None else read_volume(grid)
     source = read_map(map, channel=channel, logits=logits, full_scale=full_scale, grid=image)
     check_outputs([(output, mask_endings(source.ndim))])
+    check_kind(source.source, output)
     check_connectivity(connectivity, source.ndim)
     wanted = choose_prior(prior, source.ndim, of="map").betti if target is None else target
     check_target(wanted, source.values.shape)

@@ -96,7 +96,7 @@ BAD_IMAGES = {
     "a file of one intensity": (_flat, "intensity"),
     "a file that is no image": (lambda path: path.write_text("no image"), "cannot be read as NIfTI"),
     "a file that was cut short": (_cut_short, "cannot be read as NIfTI"),
-    "a folder": (lambda path: path.mkdir(), "is a folder"),
+    "a folder": (lambda path: path.mkdir(), "There is no DICOM image in"),
     "a missing file": (lambda path: None, "There is no file"),
 }
 
@@ -137,7 +137,8 @@ def test_segment_refuses_a_mask_on_another_grid_and_an_empty_one(
         ("mask", "Its ending is not"),
         ("none/mask.nii.gz", "There is no folder"),
         (".", "is a folder"),
-        ("mask.png", "Its ending is not .nii.gz or .nii."),  # the image is 3-D
+        ("mask.png", "Its ending is not .nii.gz or .nii or .nrrd or .mha or .dcm."),  # the image is 3-D
+        ("mask.dcm", "the image is of another kind"),
     ],
 )
 def test_segment_refuses_the_output(mask: str, expected: str, toposeg: Callable, solid, tmp_path: Path) -> None:
