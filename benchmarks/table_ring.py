@@ -42,7 +42,7 @@ PAPER = {
 }
 HEADINGS = (
     "system", "parameters", "CPU ms an image", "Dice", "HD, pixels", "right topology %", "folding images %",
-    "before certification: Dice", "right %", "folding %", "paper: Dice", "HD", "right %",
+    "before certification: Dice", "HD", "right %", "folding %", "paper: Dice", "HD", "right %",
 )  # fmt: skip
 
 Runs = dict[str, dict[int, list[Figures]]]
@@ -109,7 +109,7 @@ def ring_systems(out: Path, console: Console, seeds: Sequence[int] | None) -> tu
                 system.words,
                 f"{gathered.parameters[system.name]:,}",
                 *columns(gathered.strict[system.name], folds=deforms),
-                *(before[number] for number in (1, 3, 4)),
+                *before[1:],
                 *PAPER.get(system.name, ("", "", "")),
             ]
         )
