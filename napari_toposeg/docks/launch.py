@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidge
 from napari_toposeg.docks.certificate_line import NAME as CERTIFICATE
 from napari_toposeg.docks.certificate_line import show_certificate_line
 from napari_toposeg.docks.layout_memory import LayoutMemory
+from napari_toposeg.docks.preferences import remembers_layout
 from napari_toposeg.docks.workspace import workspace_of
 from napari_toposeg.formats import PICTURE_ENDINGS, split_ending
 
@@ -69,7 +70,9 @@ def open_all(viewer: Viewer) -> None:
     # The bar of the tabs is made by the layout, which comes after this.
     QTimer.singleShot(0, lambda: _show_whole_names(window) if isalive(window) else None)
     if window.findChild(LayoutMemory) is None:
-        LayoutMemory(window, [*docks.values(), line]).recall()
+        memory = LayoutMemory(window, [*docks.values(), line])
+        if remembers_layout():
+            memory.recall()
 
 
 def _show_whole_names(window: QMainWindow) -> None:

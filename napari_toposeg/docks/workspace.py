@@ -12,6 +12,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 from napari_toposeg.docks.display import METADATA, Layout, Shown, layout_of, volume_of_layer
+from napari_toposeg.docks.preferences import preferred
 from napari_toposeg.docks.responsiveness import set_objects_aside, take_objects_back, take_short_turns
 from napari_toposeg.docks.window_signals import WindowSignals
 from napari_toposeg.errors import ToposegError
@@ -61,6 +62,7 @@ class Workspace:
         from napari_toposeg.docks.shortcuts import bind_shortcuts
 
         self.session = Session()
+        self.session.settings = preferred(self.session.settings)
         self.session.start_autosave()
         self.signals = WindowSignals(self.session)
         self._viewer = weakref.ref(viewer)
