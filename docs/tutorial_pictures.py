@@ -110,6 +110,7 @@ def researcher(walk: Walk) -> None:
     """A ball, its deformation, the barcode of a broken map, and a fine-tuning that is accepted and reverted."""
     session, viewer = walk.session, walk.viewer
     walk.sample("ball_and_map")
+    session.network = "none"
     walk.place("ball", 1)
     walk.run()
     walk.take("researcher-1-certified")
