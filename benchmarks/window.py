@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from typing import Any
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # nobody's own settings
 os.environ.setdefault("TOPOSEG_LAYOUT", "")
+os.environ.setdefault("TOPOSEG_AUTOSAVE", tempfile.mkdtemp())
 
 import napari
 import numpy as np

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # nobody's own settings in the pictures
 os.environ.setdefault("TOPOSEG_LAYOUT", "")
+os.environ.setdefault("TOPOSEG_AUTOSAVE", tempfile.mkdtemp())
 
 import napari
 import numpy as np
