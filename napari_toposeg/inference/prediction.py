@@ -23,6 +23,7 @@ from napari_toposeg.inference.honouring import honoured
 from napari_toposeg.inference.hybrid import snapped_on_to_logits
 from napari_toposeg.inference.onto_logits import ITERATIONS, fitted_to_logits
 from napari_toposeg.inference.pixelwise import check_pixelwise, pixelwise_logits
+from napari_toposeg.inference.prompted_logits import heeding
 from napari_toposeg.inference.prompts import Prompts, heard
 from napari_toposeg.inference.segmentation import Segmentation
 from napari_toposeg.inference.settings import Settings
@@ -94,7 +95,7 @@ def segment_by_network(
         nothing is random.
     prompts : tuple of Prompt
         Voxels that have to be in the mask or out of it, as in `segment`. They move the deformation also where it is not
-        refined otherwise: then the image does not count.
+        refined otherwise: then the image does not count. A pixel-wise network's logits heed them, too.
     hybrid : TrainedNetwork, optional
         A pixel-wise network of one object, towards whose logits the mask is carried in the end, by simple points alone.
         The two need not see the image through the same window.
@@ -151,6 +152,10 @@ def segment_by_network(
     watch.lap("prepare")
     yield from announced(Step("prepare", 1, total))
     logits = None if hybrid is None else pixelwise_logits(volume, site, hybrid, device)
+    if logits is not None and counting:
+        values, frame = logits
+        seen = shown_image(volume, frame)[0, 0].numpy()
+        logits = heeding(values[0], seen, frame, volume.frame, counting)[None], frame
     if trained.deforms or logits is None:
         predicted = predict(volume, shown, trained, device)
         watch.lap("predict")
