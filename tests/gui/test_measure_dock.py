@@ -68,7 +68,8 @@ def test_the_table_has_the_evaluations_figures_and_follows_the_brush(window, doc
     assert shown["Surface distance"] == (f"{expected.average_surface_distance:.2f}", "mm")
     assert shown["Volume error"] == (f"{100 * expected.volume_error:.1f}", "%")
 
-    # A stroke in the mask's layer: one voxel more, far away from the rest.
+    # A stroke in the mask's layer: one voxel more, far away from the rest, which the locked brush would refuse.
+    window.session.brush.locked = False
     before = dock.measures
     layer = window.workspace.layers.mask
     layer.paint((0, 0, 0), 1)
