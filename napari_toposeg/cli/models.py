@@ -57,8 +57,8 @@ def _show(known: Sequence[KnownWeights]) -> None:
     if usable:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         table.add_column("name", no_wrap=True)  # so that it can be copied
-        for heading in ("network", "prior", "data", "metrics", "where"):
-            table.add_column(heading, overflow="fold")
+        for heading in ("network", "prior", "data", "how good", "where"):
+            table.add_column(heading, overflow="fold", min_width=len("validation") if heading == "how good" else None)
         for one, card in usable:
             table.add_row(*map(Text, (one.name, *_cells(card), one.place)))
         console.print(table)
@@ -74,5 +74,7 @@ def _show(known: Sequence[KnownWeights]) -> None:
 
 def _cells(card: Card) -> tuple[str, str, str, str]:
     priors = ", ".join(f"{prior.name} {' '.join(map(str, prior.betti))}" for prior in card.priors)
-    metrics = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items() if value is not None)
-    return f"{card.network} {card.settings.ndim}-D", priors or "-", f"{card.data} ({card.licence})", metrics or "-"
+    # Of all metrics one, on the best images to judge by; `--json` has the rest.
+    scores = ((name, card.metrics.get(name)) for name in ("test dice", "validation dice", "dice"))
+    good = next((f"{name} {value:.3f}" for name, value in scores if value is not None), "-")
+    return f"{card.network} {card.settings.ndim}-D", priors or "-", f"{card.data} ({card.licence})", good
