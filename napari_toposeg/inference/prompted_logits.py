@@ -62,7 +62,9 @@ def heeding(
         sign = 1.0 if prompt.include else -1.0
         wrong = max(-sign * float(signed_distance(heeded > 0, tuple(spacing))[nearest]), 0.0)
         squared = sum(((grid[axis] - centre[axis]) * spacing[axis]) ** 2 for axis in range(ndim))
-        alike = image - image[squared <= (1.5 * spacing.max()) ** 2].mean()
+        # Of the window's nearest voxels: a prompt may lie in the image's last voxel, beyond the window's.
+        around = tuple(slice(max(index - 1, 0), index + 2) for index in nearest)
+        alike = image - image[around].mean()
         width = max(REACH * wrong, float(spacing.min()))
         weight = np.exp(-0.5 * squared / width**2 - 0.5 * (alike / ALIKE) ** 2)
         heeded += (sign * (abs(float(heeded[nearest])) + FIRM) * weight).astype(np.float32)

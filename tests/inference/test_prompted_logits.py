@@ -62,3 +62,9 @@ def test_places_count_in_the_volume_and_distances_in_millimetres() -> None:
     heeded = heeding(seen(12)[:, ::2, ::2], image(20)[:, ::2, ::2], coarse, GRID, [Prompt((17, 16, 16), include=True)])
     fine = heeding(seen(12), image(20), GRID, GRID, [Prompt((17, 16, 16), include=True)])
     np.testing.assert_allclose(heeded[17, :, 8], fine[17, ::2, 16], atol=0.2)
+
+
+def test_a_prompt_beyond_the_window_leaves_numbers() -> None:
+    heeded = heeding(seen(12), image(20), GRID, GRID, [Prompt((35.0, 16, 40), include=True)])
+    assert np.isfinite(heeded).all()
+    assert (heeded[:13] > 0).all()
