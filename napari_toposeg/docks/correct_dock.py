@@ -68,6 +68,9 @@ class CorrectDock(Dock):
         self.refused = caption()
         self.undo = self._button("Undo", actions.undo, "Takes the newest change back.")
         self.redo = self._button("Redo", actions.redo, "Does it again.")
+        self.accept = self._button(
+            "✓ Accept", actions.accept, "You stand by the mask as it is: it is kept at once, so that no crash loses it."
+        )
         self.history = QListWidget()
         self.history.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.history.setToolTip("All that was done to prompts, placement and mask. A click goes there.")
@@ -93,7 +96,7 @@ class CorrectDock(Dock):
         self.rows.addWidget(self.locked)
         self.rows.addWidget(self.refused)
         self.rows.addWidget(rule())
-        self.rows.addLayout(_row(heading("History"), None, self.undo, self.redo))
+        self.rows.addLayout(_row(heading("History"), None, self.undo, self.redo, self.accept))
         self.rows.addWidget(self.history, 1)
 
     def _listen(self) -> None:
@@ -151,6 +154,7 @@ class CorrectDock(Dock):
             button.setEnabled(free and session.result is not None)
         self.follow.setEnabled(free and session.result is not None and bool(session.prompts.marks))
         self.clear.setEnabled(bool(session.prompts.marks))
+        self.accept.setEnabled(session.result is not None)
         self.fates.setText(
             session.prompts.sentence or "A click or a drag says what belongs to the organ. Run and fine-tuning heed it."
         )

@@ -17,6 +17,7 @@ from napari_toposeg.docks.labelling_layers import LabellingLayers, middle_of
 from napari_toposeg.docks.labelling_table import LabellingTable
 from napari_toposeg.docks.labelling_words import progress_words, row_words, summary_words
 from napari_toposeg.docks.progress_line import ProgressLine
+from napari_toposeg.docks.shortcut_actions import accept
 from napari_toposeg.session.labelling_rows import SortBy
 from napari_toposeg.steps import Step
 
@@ -114,8 +115,8 @@ class LabellingDock(Dock):
         self.next_button.clicked.connect(lambda: self.step(1))
         self.accept_button.clicked.connect(self.accept)
         # Of the window, not of the canvas: a button that was just clicked has the focus.
-        for key, do in ((NEXT, self.next_button), (PREVIOUS, self.previous_button), (ACCEPT, self.accept_button)):
-            QShortcut(QKeySequence(key), self).activated.connect(do.click)
+        for key, do in ((NEXT, self.next_button.click), (PREVIOUS, self.previous_button.click), (ACCEPT, self._key)):
+            QShortcut(QKeySequence(key), self).activated.connect(do)
         signals, events = self.workspace.signals, self._labelling.events
         for signal, slot in (
             (events.rows, self._show_rows),
@@ -213,6 +214,14 @@ class LabellingDock(Dock):
         found = self._labelling.neighbour(1)
         with self.workspace.telling():
             self._go(None if found is None else found.name, self._labelling.decide("accepted"))
+
+    def _key(self) -> None:
+        """The key is the window's: where no volume of a folder is worked on, the mask that is seen is meant."""
+        if self._labelling.chosen is not None:
+            self.accept_button.click()
+            return
+        with self.workspace.telling():
+            accept(self.workspace)
 
     def _go(self, name: str | None, decided: Decided | None) -> None:
         """Write what was decided, then read another volume; both in the compute thread."""

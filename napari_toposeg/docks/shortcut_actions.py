@@ -65,6 +65,12 @@ def _brush(workspace: Workspace, *, erase: bool) -> None:
         workspace.layers.painting.start(erase=erase)
 
 
+def accept(workspace: Workspace) -> None:
+    """Stand by the mask as it is."""
+    workspace.session.accept()
+    workspace.signals.said.emit("Accepted, and kept: a crash does not lose it. Save mask… writes it to a file.")
+
+
 def toggle_lock(workspace: Workspace) -> None:
     """Lock the brush, or unlock it."""
     brush = workspace.session.brush

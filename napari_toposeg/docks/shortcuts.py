@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 from napari_toposeg.docks import shortcut_actions as actions
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Layer
 
     from napari_toposeg.docks.workspace import Workspace
@@ -49,10 +50,10 @@ def key_of(act: Callable[[Workspace], None]) -> str:
     return f" ({shortcut.shown})" if shortcut is not None else ""
 
 
-def bind_shortcuts(workspace: Workspace) -> None:
-    """Bind all keys in the workspace's viewer; a second time changes nothing."""
+def bind_shortcuts(workspace: Workspace, model: ViewerModel | None = None) -> None:
+    """Bind all keys in the workspace's viewer, or in another one beside it; a second time changes nothing."""
     for shortcut in SHORTCUTS:
-        workspace.viewer.bind_key(shortcut.key, _handler(workspace, shortcut.act), overwrite=True)
+        (model or workspace.viewer).bind_key(shortcut.key, _handler(workspace, shortcut.act), overwrite=True)
 
 
 def bind_history(workspace: Workspace, layer: Layer) -> None:
@@ -114,6 +115,7 @@ SHORTCUTS = (
     Shortcut("Shift-E", "Exclude: points by a click, scribbles by a drag", actions.exclude),
     Shortcut("Shift-B", "Brush: paint on the mask", actions.paint),
     Shortcut("Shift-R", "Rubber: erase on the mask", actions.erase),
+    Shortcut("Shift-Y", "Yes: accept the mask as it stands", actions.accept),
     Shortcut("Shift-U", "Lock the brush, or unlock it", actions.toggle_lock),
     Shortcut("H", "Hide all overlays, or show them again", actions.toggle_overlays),
     Shortcut("Q", "Before: hide the mask and show the template, or back", actions.before_after),

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QSplitter, QVBoxLayout, QWi
 from napari_toposeg.docks.canvas_guard import guard_canvases
 from napari_toposeg.docks.dock import Dock, caption, heading
 from napari_toposeg.docks.mirrored_layers import MirroredLayers
+from napari_toposeg.docks.shortcuts import bind_history, bind_shortcuts
 from napari_toposeg.docks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class LinkedView(QWidget):
         rows.addWidget(self.canvas, 1)
         self.model.mouse_double_click_callbacks.clear()
         self.model.mouse_double_click_callbacks.append(self._double_clicked)
+        # Keys go to the canvas that was clicked last; without these they would do nothing here, or what napari does.
+        bind_shortcuts(workspace, self.model)
+        self.model.layers.events.inserted.connect(self._bind_undo)
         self.mirrored = MirroredLayers(workspace.viewer, self.model, self)
         self._crosshair: Any = None
 
@@ -89,6 +93,9 @@ class LinkedView(QWidget):
             self.model.layers.selection.active = active
         elif self.model.layers:
             self.model.layers.selection.active = self.model.layers[0]
+
+    def _bind_undo(self, event: Any) -> None:
+        bind_history(self._workspace, event.value)
 
     def _double_clicked(self, _: ViewerModel, event: Any) -> None:
         self._workspace.viewer.dims.point = tuple(event.position)

@@ -100,6 +100,11 @@ class Autosave:
                 return False
             return True
 
+    def soon(self) -> None:
+        """Have it written at once, in the thread that writes."""
+        self._changed.set()
+        self._soon.set()
+
     def end(self) -> None:
         """The session ended as it should: nothing is left of it."""
         self._over.set()
@@ -140,7 +145,7 @@ class Autosave:
     def _mark_at_once(self, result: object = None) -> None:
         self._changed.set()
         if result is not None:
-            self._soon.set()
+            self.soon()
 
     def _run(self) -> None:
         while not self._over.is_set():

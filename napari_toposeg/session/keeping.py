@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from napari_toposeg.errors import ToposegError
 from napari_toposeg.session.autosave import EVERY, Autosave
 from napari_toposeg.session.saving import SavedSession, read_session, restore, state_of, write_session
 
@@ -24,6 +25,19 @@ class Keeping:
     def autosave(self) -> Autosave | None:
         """What keeps it by itself; None where nobody asked for that."""
         return self._autosave
+
+    def accept(self) -> None:
+        """Stand by the mask as it is: where the session is kept by itself, that is done at once.
+
+        Raises
+        ------
+        ToposegError
+            If there is no mask.
+        """
+        if cast("Session", self).result is None:
+            raise ToposegError("There is no mask to accept.", todo="Press Run first.")
+        if self._autosave is not None:
+            self._autosave.soon()
 
     def save_session(self, path: str | os.PathLike[str]) -> None:
         """Write all of it to one file, but for the image, which is named by its path and its hash.

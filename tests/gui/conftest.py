@@ -97,6 +97,54 @@ class Window:
         self.until(self.segment.run_button.isEnabled)
         assert self.session.result is not None
 
+    def canvas(self, view: Any = None) -> Any:
+        """The widget that vispy draws on: the main view's, or that of another one."""
+        from qtpy.QtWidgets import QWidget
+
+        # The window's own is in its middle; those of other views lie in docks.
+        within = self.prior.window().centralWidget() if view is None else view.canvas
+        return next(child for child in within.findChildren(QWidget) if type(child).__name__ == "CanvasBackendDesktop")
+
+    def drag(self, start: Any, end: Any, modifier: Any = None, *, view: Any = None) -> None:
+        """Drag the real mouse from one canonical voxel to another in the slice that is seen; the same twice is a click.
+
+        In the main view, unless another one is given.
+        """
+        from qtpy.QtCore import Qt
+
+        model, canvas = (self.viewer if view is None else view.model), self.canvas(view)
+        modifier = Qt.KeyboardModifier.NoModifier if modifier is None else modifier
+        first, last = (self._pixel_of(at, model, canvas) for at in (start, end))
+        self.qtbot.wait(150)
+        self.qtbot.mouseMove(canvas, first)
+        self.qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, modifier, first)
+        for share in range(1, 5):
+            # Qt's own helper forgets the modifier while it moves; ours counts where the stroke begins.
+            self.qtbot.mouseMove(canvas, first + (last - first) * (share / 4))
+            self.qtbot.wait(20)
+        self.qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, modifier, last)
+        self.qtbot.wait(50)
+
+    def hover(self, at: Any, *, view: Any = None) -> None:
+        """Move the real mouse over a canonical voxel, with no button pressed."""
+        model, canvas = (self.viewer if view is None else view.model), self.canvas(view)
+        place = self._pixel_of(at, model, canvas)
+        self.qtbot.wait(150)
+        self.qtbot.mouseMove(canvas, place - (place - canvas.rect().center()) / 20)
+        self.qtbot.mouseMove(canvas, place)
+
+    def _pixel_of(self, index: Any, model: Any, canvas: Any) -> Any:
+        """Where a canonical voxel, in the slice that is seen, lies in the canvas."""
+        from qtpy.QtCore import QPoint
+
+        world = self.workspace.layout.world(np.asarray(index, float))
+        first = model.dims.ndim - 3
+        seen = [int(axis) - first for axis in model.dims.displayed]
+        camera = model.scene.camera
+        offset = (world[seen] - np.array(camera.center)[-2:]) * camera.zoom
+        middle = canvas.rect().center()
+        return QPoint(round(middle.x() + offset[1]), round(middle.y() + offset[0]))
+
 
 @pytest.fixture
 def tidy(qapp: Any) -> Iterator[None]:
@@ -126,6 +174,34 @@ def window(tidy: None, make_napari_viewer: Any, qtbot: Any) -> Iterator[Window]:
     workspace.session.network = "none"
     yield Window(viewer, workspace, docks, qtbot)
     workspace.session.close()
+
+
+@pytest.fixture
+def open_the_views(window: Window) -> Iterator[Callable[[], Any]]:
+    """Opens the dock with the other two directions, and closes it when the test is over."""
+    from napari.qt import QtViewer
+
+    from napari_toposeg.docks.shortcut_actions import open_views
+    from napari_toposeg.docks.views_dock import NAME
+
+    canvases: list[Any] = []
+
+    def dock() -> Any:
+        open_views(window.workspace)
+        window.until(lambda: NAME in window.viewer.window.dock_widgets)
+        made = window.viewer.window.dock_widgets[NAME]
+        window.qtbot.wait(300)
+        canvases.extend(view.canvas for view in made.views)
+        return made
+
+    yield dock
+    if NAME in window.viewer.window.dock_widgets:
+        open_views(window.workspace)
+    window.qtbot.wait(100)
+    # napari 0.9.2 never lets go of the Python side of a QtViewer that has shown a layer: with no more than that, its
+    # model and one image it is the same. Its own check of leaks would count these.
+    for canvas in canvases:
+        QtViewer._instances.discard(canvas)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_toposeg.docks.display import from_display
 from napari_toposeg.docks.going import go_to
@@ -35,39 +35,6 @@ def corrected(window, ball, ball_file):
     return window
 
 
-def canvas_of(window) -> QWidget:
-    main = window.prior.window()
-    return next(child for child in main.findChildren(QWidget) if type(child).__name__ == "CanvasBackendDesktop")
-
-
-def pixel_of(window, index) -> QPoint:
-    """Where a canonical voxel, in the slice that is seen, lies in the canvas."""
-    viewer = window.viewer
-    world = window.workspace.layout.world(np.asarray(index, float))
-    first = viewer.dims.ndim - 3
-    seen = [int(axis) - first for axis in viewer.dims.displayed]
-    canvas = canvas_of(window)
-    camera = viewer.scene.camera
-    centre = np.array(camera.center)[-2:]
-    offset = (world[seen] - centre) * camera.zoom
-    middle = canvas.rect().center()
-    return QPoint(round(middle.x() + offset[1]), round(middle.y() + offset[0]))
-
-
-def drag(window, start, end, modifier=Qt.KeyboardModifier.NoModifier) -> None:
-    canvas = canvas_of(window)
-    first, last = pixel_of(window, start), pixel_of(window, end)
-    window.qtbot.wait(150)
-    window.qtbot.mouseMove(canvas, first)
-    window.qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, modifier, first)
-    for share in range(1, 5):
-        # Qt's own helper forgets the modifier while it moves; ours counts where the stroke begins.
-        window.qtbot.mouseMove(canvas, first + (last - first) * (share / 4))
-        window.qtbot.wait(20)
-    window.qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, modifier, last)
-    window.qtbot.wait(50)
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_stroke_with_the_mouse_paints_in_the_slice_that_is_seen_and_can_be_undone(corrected, gudhi_betti, axis):
     window, session = corrected, corrected.session
@@ -88,7 +55,7 @@ def test_a_stroke_with_the_mouse_paints_in_the_slice_that_is_seen_and_can_be_und
         edge[across[0]] += 1
     inner = edge.copy()
     inner[across[0]] -= 4
-    drag(window, edge, inner)
+    window.drag(edge, inner)
     changed = np.argwhere(session.mask != mask)
     assert len(changed) > 5
     assert (changed[:, axis] == middle[axis]).all()
@@ -121,10 +88,10 @@ def test_where_a_stroke_would_break_the_topology_it_says_why_and_shift_lifts_the
     dock.reach.setCurrentIndex(1)
     dock.reach.activated.emit(1)
     assert window.workspace.layers.mask.n_edit_dimensions == 3
-    drag(window, middle, middle)
+    window.drag(middle, middle)
     assert np.array_equal(session.mask, mask)
     assert "a cavity would appear" in dock.refused.text()
-    drag(window, middle, middle, Qt.KeyboardModifier.ShiftModifier)
+    window.drag(middle, middle, Qt.KeyboardModifier.ShiftModifier)
     assert not session.mask[tuple(middle)]
     window.until(lambda: session.certificate is not None)
     window.until(lambda: window.line.badge.text() == "! Not as the prior")
@@ -163,12 +130,12 @@ def test_clicks_and_drags_are_prompts_in_the_slice_that_is_seen(corrected):
     go_to(window.workspace, middle)
     dock.include.click()
     assert dock.include.isChecked()
-    drag(window, middle, middle)
+    window.drag(middle, middle)
     assert [mark.words for mark in session.prompts.marks] == ["Include point"]
     assert session.prompts.prompts[0].voxel == tuple(middle)
     dock.exclude.click()
     assert not dock.include.isChecked()
-    drag(window, middle + np.array([-8, 6, 0]), middle + np.array([8, 6, 0]))
+    window.drag(middle + np.array([-8, 6, 0]), middle + np.array([8, 6, 0]))
     assert session.prompts.marks[1].words == "Exclude scribble"
     voxels = np.array([prompt.voxel for prompt in session.prompts.marks[1].prompts])
     assert (voxels[:, 2] == middle[2]).all()
@@ -227,6 +194,8 @@ def test_every_key_is_bound_free_in_naparis_layers_and_on_the_sheet(corrected):
     assert [layer.visible for layer in layers] == [layer is window.workspace.image for layer in layers]
     window.viewer.keymap[_binding("H")](window.viewer)
     assert window.workspace.layers.mask.visible
+    window.viewer.keymap[_binding("Shift-Y")](window.viewer)
+    window.until(lambda: "Accepted, and kept" in window.line.message.text())
     window.viewer.keymap[_binding("J")](window.viewer)
     window.until(lambda: "Nothing folds" in window.line.message.text())
 
@@ -238,13 +207,14 @@ def test_in_3d_a_click_means_the_first_voxel_of_the_mask_on_the_line_of_sight(co
     window.qtbot.wait(300)
     centre = np.argwhere(session.mask).mean(axis=0)
     window.viewer.scene.camera.center = tuple(window.workspace.layout.world(centre))
-    middle = canvas_of(window).rect().center()
+    canvas = window.canvas()
+    middle = canvas.rect().center()
 
     def click() -> None:
         window.qtbot.wait(100)
-        window.qtbot.mouseMove(canvas_of(window), middle)
-        window.qtbot.mousePress(canvas_of(window), Qt.MouseButton.LeftButton, pos=middle)
-        window.qtbot.mouseRelease(canvas_of(window), Qt.MouseButton.LeftButton, pos=middle)
+        window.qtbot.mouseMove(canvas, middle)
+        window.qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+        window.qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle)
         window.qtbot.wait(50)
 
     dock.include.click()

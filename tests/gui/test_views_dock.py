@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.qt import QtViewer
 
 from napari_toposeg.docks.shortcut_actions import open_views
 from napari_toposeg.docks.views_dock import NAME
@@ -23,7 +22,7 @@ class Event:
 
 
 @pytest.fixture
-def views(window, ball, ball_file):
+def views(window, ball, ball_file, open_the_views):
     window.open(ball_file)
     window.session.choose_prior("ball")
     volume = window.session.volume
@@ -34,19 +33,7 @@ def views(window, ball, ball_file):
     )  # fmt: skip
     window.session.take_result(made)
     window.until(lambda: window.workspace.layers.mask is not None)
-    open_views(window.workspace)
-    window.until(lambda: NAME in window.viewer.window.dock_widgets)
-    dock = window.viewer.window.dock_widgets[NAME]
-    window.qtbot.wait(300)
-    canvases = [view.canvas for view in dock.views]
-    yield window, dock
-    if NAME in window.viewer.window.dock_widgets:
-        open_views(window.workspace)
-    window.qtbot.wait(100)
-    # napari 0.9.2 never lets go of the Python side of a QtViewer that has shown a layer: with no more than that, its
-    # model and one image it is the same. Its own check of leaks would count these.
-    for canvas in canvases:
-        QtViewer._instances.discard(canvas)
+    return window, open_the_views()
 
 
 def test_the_views_show_the_other_directions_in_step_and_strokes_there_are_the_sessions(views, gudhi_betti) -> None:
