@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_toposeg.data.augmentation import Augmentation, augmented
     from napari_toposeg.data.broken_masks import BETTI, Broken, broken_map, broken_mask
     from napari_toposeg.data.cases import Case, find_cases, read_case
-    from napari_toposeg.data.phantoms import Phantom, phantom
+    from napari_toposeg.data.phantoms import Phantom, phantom, phantom_row
     from napari_toposeg.data.split import Split, cases_of, draw_split, read_split, write_split
     from napari_toposeg.data.undersampling import remove_lines, sampled_lines
 
@@ -29,6 +29,7 @@ _HOMES = {
     "read_case": "cases",
     "Phantom": "phantoms",
     "phantom": "phantoms",
+    "phantom_row": "phantoms",
     "Split": "split",
     "cases_of": "split",
     "draw_split": "split",
@@ -52,6 +53,7 @@ __all__ = [
     "draw_split",
     "find_cases",
     "phantom",
+    "phantom_row",
     "read_case",
     "read_split",
     "remove_lines",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_toposeg.deformation import border_window, integrate
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import Frame, box_of
+from napari_toposeg.frame import Frame, box_of, box_slices
 from napari_toposeg.priors import Placement, Prior, find_prior, place_in_box, prior_names
 from napari_toposeg.topology import betti_numbers
 from napari_toposeg.volume import Volume
@@ -86,11 +86,61 @@ def phantom(
     frame = _canonical_frame(shape, spacing)
     random = np.random.default_rng(seed)
     mask = _draw_mask(prior, frame, random)
-    image = _paint(mask, frame, random)
+    return Phantom(_volume(mask, frame, random, f"phantom_{prior.name}"), mask, prior)
+
+
+def phantom_row(
+    priors: Sequence[Prior | str],
+    shape: Sequence[int] | None = None,
+    *,
+    spacing: Sequence[float] | None = None,
+    seed: int = 0,
+) -> tuple[Phantom, ...]:
+    """Make one image with several deformed priors, from the patient's left to the right.
+
+    Parameters
+    ----------
+    priors : sequence of Prior or str
+        All of as many dimensions.
+    shape : (ndim,) sequence of int, optional
+        Voxels for each of them; along the first axis the image has that many times their number. Default (64, 80, 56),
+        or (96, 96) in 2-D.
+    spacing, seed
+        As in `phantom`.
+
+    Returns
+    -------
+    tuple of Phantom
+        One for each prior, all of one volume; no two masks share a voxel.
+
+    Raises
+    ------
+    ToposegError
+        As `phantom`.
+    """
+    found = [_find(prior) for prior in priors]
+    ndim = found[0].ndim
+    part = tuple(shape or ((64, 80, 56) if ndim == 3 else (96, 96)))
+    frame = _canonical_frame(
+        (part[0] * len(found), *part[1:]), tuple(spacing or ((1.0, 1.0, 1.5) if ndim == 3 else (1.0, 1.0)))
+    )
+    random = np.random.default_rng(seed)
+    masks = []
+    for number, prior in enumerate(found):
+        here = ((number * part[0], (number + 1) * part[0]), *((0, size) for size in part[1:]))
+        mask = np.zeros(frame.shape, bool)
+        mask[box_slices(here)] = _draw_mask(prior, frame.crop(here), random)
+        masks.append(mask)
+    name = "_".join(["phantom", *(prior.name for prior in found)])
+    volume = _volume(np.logical_or.reduce(masks), frame, random, name)
+    return tuple(Phantom(volume, mask, prior) for mask, prior in zip(masks, found, strict=True))
+
+
+def _volume(mask: NDArray[np.bool_], frame: Frame, random: np.random.Generator, name: str) -> Volume:
+    """An image of a mask, as a file of it would be read."""
     flip = (slice(None, None, -1),) * 2
     stored_affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ frame.affine
-    volume = Volume.from_stored(image[flip], stored_affine, name=f"phantom_{prior.name}")
-    return Phantom(volume, mask, prior)
+    return Volume.from_stored(_paint(mask, frame, random)[flip], stored_affine, name=name)
 
 
 def _find(prior: Prior | str) -> Prior:

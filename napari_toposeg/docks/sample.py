@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_toposeg.data import broken_map, phantom
+from napari_toposeg.data import broken_map, phantom, phantom_row
 from napari_toposeg.docks.reader import LayerData, layer_data
 
 
@@ -34,6 +34,11 @@ def ball_and_map() -> list[LayerData]:
     map_ = replace(made.volume, voxels=broken_map(made.mask))
     data, attributes, kind = layer_data(map_)
     return [(data, {**attributes, "name": "map", "visible": False}, kind), layer_data(made.volume)]
+
+
+def two_organs() -> list[LayerData]:
+    """A deformed ring and a deformed ball in one image: two objects, each with its own prior."""
+    return [layer_data(phantom_row(("torus", "ball"))[0].volume)]
 
 
 def _sample(prior: str) -> list[LayerData]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from napari_toposeg.volume import Volume
 _UNIDENTIFIED = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime")
 _UNNUMBERED = ("AccessionNumber", "StudyID", "ReferringPhysicianName")
 _MOST_SEGMENTS = 65535
+_LONGEST_LABEL = 64
 _SAME_PLACE = 0.01
 
 
-def write_dicom_segmentation(labels: NDArray[Any], volume: Volume, path: str | os.PathLike[str]) -> None:
+def write_dicom_segmentation(
+    labels: NDArray[Any], volume: Volume, path: str | os.PathLike[str], names: Mapping[int, str] | None = None
+) -> None:
     """Write a mask or a label map as a DICOM segmentation of its series.
 
     Parameters
@@ -35,6 +39,8 @@ def write_dicom_segmentation(labels: NDArray[Any], volume: Volume, path: str | o
         The image, read from DICOM: its files are looked into again.
     path : path
         .dcm; appears whole or not at all.
+    names : mapping of int to str, optional
+        What the values are called.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def write_dicom_segmentation(labels: NDArray[Any], volume: Volume, path: str | o
     numbers = np.zeros(stored.shape[::-1], np.uint8 if len(values) < 256 else np.uint16)
     for number, value in enumerate(values, start=1):
         numbers[value == stored.T] = number
-    made = _made(numbers, values, origin)
+    made = _made(numbers, values, origin, names or {})
     with replacing(path) as part:
         made.save_as(part, enforce_file_format=True)
 
@@ -149,7 +155,7 @@ def _segment_of(dataset: Any, number: int) -> int:
     return 1
 
 
-def _made(numbers: NDArray[Any], values: list[int], origin: DicomOrigin) -> Any:
+def _made(numbers: NDArray[Any], values: list[int], origin: DicomOrigin, names: Mapping[int, str]) -> Any:
     """The segmentation as highdicom makes it; (slices, rows, columns) segment numbers."""
     import highdicom
     from pydicom.sr.codedict import codes
@@ -163,7 +169,7 @@ def _made(numbers: NDArray[Any], values: list[int], origin: DicomOrigin) -> Any:
     segments = [
         highdicom.seg.SegmentDescription(
             segment_number=number,
-            segment_label="Mask" if len(values) == 1 else f"Label {value}",
+            segment_label=names.get(value, "Mask" if len(values) == 1 else f"Label {value}")[:_LONGEST_LABEL],
             segmented_property_category=codes.SCT.AnatomicalStructure,
             segmented_property_type=codes.SCT.Organ,
             algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,

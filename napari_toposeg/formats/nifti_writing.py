@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti1 import Nifti1Extension, Nifti1Header
 from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 from numpy.typing import NDArray
 
@@ -56,7 +56,9 @@ def write_nifti_image(volume: Volume, path: str | os.PathLike[str]) -> None:
     write_nifti_blocks(path, header, _slabs(voxels))
 
 
-def write_nifti_mask(mask: NDArray[Any], volume: Volume, path: str | os.PathLike[str]) -> None:
+def write_nifti_mask(
+    mask: NDArray[Any], volume: Volume, path: str | os.PathLike[str], names: Mapping[int, str] | None = None
+) -> None:
     """Write a mask on the grid of an image's file.
 
     Parameters
@@ -67,6 +69,8 @@ def write_nifti_mask(mask: NDArray[Any], volume: Volume, path: str | os.PathLike
         The image. Axis order, affine, codes and units of the mask's file are those of the image's.
     path : path
         .nii or .nii.gz; appears whole or not at all.
+    names : mapping of int to str, optional
+        What the labels are called: a comment in the header, one a line.
 
     Raises
     ------
@@ -75,7 +79,12 @@ def write_nifti_mask(mask: NDArray[Any], volume: Volume, path: str | os.PathLike
     """
     if mask.shape != volume.shape:
         raise ValueError(f"A mask of {mask.shape} voxels does not fit an image of {volume.shape}.")
-    write_nifti_blocks(path, header_for(volume, np.dtype(np.uint8)), _slabs(volume.to_stored(mask)))
+    header = header_for(volume, np.dtype(np.uint8))
+    if names:
+        lines = "\n".join(f"{label} {name}" for label, name in names.items())
+        header.extensions.append(Nifti1Extension("comment", lines.encode()))
+        header["vox_offset"] = header.single_vox_offset + header.extensions.get_sizeondisk()
+    write_nifti_blocks(path, header, _slabs(volume.to_stored(mask)))
 
 
 def header_for(volume: Volume, dtype: np.dtype[Any]) -> Any:

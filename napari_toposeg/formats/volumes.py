@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -162,10 +163,15 @@ def write_mask(mask: NDArray[Any], volume: Volume, path: str | os.PathLike[str])
         If the kind is not known, cannot hold the mask, or cannot be written.
     """
     mask = np.asarray(mask).astype(bool, copy=False)
-    _write_values(mask, volume, path)
+    _write_values(mask, volume, path, {})
 
 
-def write_labels(labels: NDArray[np.uint8], volume: Volume, path: str | os.PathLike[str]) -> None:
+def write_labels(
+    labels: NDArray[np.uint8],
+    volume: Volume,
+    path: str | os.PathLike[str],
+    names: Mapping[int, str] | None = None,
+) -> None:
     """Write a label map on the grid of its image's file, its numbers as they are; in a DICOM segmentation as segments.
 
     Parameters
@@ -176,16 +182,19 @@ def write_labels(labels: NDArray[np.uint8], volume: Volume, path: str | os.PathL
         The image.
     path : path
         As in `write_mask`.
+    names : mapping of int to str, optional
+        What the labels are called. A NIfTI has them in a comment of its header, one a line ("1 Kidney"), a DICOM
+        segmentation as its segments' labels; other kinds have no place for them.
 
     Raises
     ------
     ToposegError
         If the kind is not known, cannot hold the labels, or cannot be written.
     """
-    _write_values(labels, volume, path)
+    _write_values(labels, volume, path, names or {})
 
 
-def _write_values(values: NDArray[Any], volume: Volume, path: str | os.PathLike[str]) -> None:
+def _write_values(values: NDArray[Any], volume: Volume, path: str | os.PathLike[str], names: Mapping[int, str]) -> None:
     ending = split_ending(path)[1]
     if ending not in MASK_ENDINGS:
         raise unknown_ending(path, MASK_ENDINGS)
@@ -196,6 +205,6 @@ def _write_values(values: NDArray[Any], volume: Volume, path: str | os.PathLike[
     elif ending in METAIMAGE_ENDINGS:
         write_metaimage(values, volume, path)
     elif ending in DICOM_ENDINGS:
-        write_dicom_segmentation(values, volume, path)
+        write_dicom_segmentation(values, volume, path, names)
     else:
-        write_nifti_mask(values, volume, path)
+        write_nifti_mask(values, volume, path, names)

@@ -27,6 +27,7 @@ from napari_toposeg.inference.site import (
     site_moved,
     site_on_mask,
 )
+from napari_toposeg.inference.together import ObjectTask, part_objects, region_of, segment_together
 from napari_toposeg.inference.trained import TrainedNetwork, trained_network
 from napari_toposeg.inference.tuning import tune_map, tune_network, tune_velocity
 from napari_toposeg.inference.tuning_settings import TuningLoss, TuningMoves, TuningSettings
@@ -37,6 +38,7 @@ __all__ = [
     "CertifiedMask",
     "Method",
     "MultiSegmentation",
+    "ObjectTask",
     "Outcome",
     "PixelwiseSegmentation",
     "Prompt",
@@ -64,15 +66,18 @@ __all__ = [
     "default_method",
     "logits_on_voxels",
     "parse_betti",
+    "part_objects",
     "pixelwise_logits",
     "refine",
     "refine_network",
+    "region_of",
     "resolve_overlaps",
     "save",
     "segment",
     "segment_by_logits",
     "segment_by_network",
     "segment_objects",
+    "segment_together",
     "site_along_stroke",
     "site_at_points",
     "site_in_box",

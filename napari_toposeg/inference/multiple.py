@@ -43,11 +43,27 @@ class MultiSegmentation:
         How many were claimed by more than one object.
     seconds : mapping of str to float
         Time by stage, and "total", of all of them together.
+    labels : tuple of int
+        Each object's number in the label map; empty: 1 for the first, and so on.
+    names : tuple of str
+        What each is called; empty where nobody said.
     """
 
     objects: tuple[Outcome, ...]
     contested_voxels: int
     seconds: Mapping[str, float]
+    labels: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Each object's number in the label map."""
+        return self.labels or tuple(range(1, len(self.objects) + 1))
+
+    @property
+    def named(self) -> dict[int, str]:
+        """What the labels are called; empty where nobody said."""
+        return dict(zip(self.numbers, self.names, strict=True)) if self.names else {}
 
     @property
     def volume(self) -> Volume:
@@ -60,22 +76,29 @@ class MultiSegmentation:
     @property
     def broken(self) -> tuple[int, ...]:
         """Labels of the objects that have not their prior's topology."""
-        return tuple(number for number, one in enumerate(self.objects, start=1) if not one.certificate.topology_ok)
+        return tuple(
+            number for number, one in zip(self.numbers, self.objects, strict=True) if not one.certificate.topology_ok
+        )
 
     def full_labels(self) -> NDArray[np.uint8]:
-        """(*volume.shape) uint8: 1 for the first object and so on, on the whole volume's canonical grid."""
+        """(*volume.shape) uint8: the objects' numbers, on the whole volume's canonical grid."""
         labels = np.zeros(self.volume.shape, np.uint8)
-        for number, one in enumerate(self.objects, start=1):
+        for number, one in zip(self.numbers, self.objects, strict=True):
             labels[box_slices(one.box)][one.mask] = number
         return labels
 
     def report(self) -> dict[str, Any]:
         """What happened, ready for JSON: what all objects share, and under "objects" what is each one's own."""
         reports = [one.report() for one in self.objects]
+        names = self.named
         shared = {key: reports[0][key] for key in _SHARED}
         own = [
-            {"label": number, **{key: value for key, value in report.items() if key not in (*_SHARED, "seconds")}}
-            for number, report in enumerate(reports, start=1)
+            {
+                "label": number,
+                **({"name": names[number]} if names else {}),
+                **{key: value for key, value in report.items() if key not in (*_SHARED, "seconds")},
+            }
+            for number, report in zip(self.numbers, reports, strict=True)
         ]
         return {
             **shared,
@@ -148,12 +171,13 @@ def segment_objects(
     claim = _deformed if trained.deforms else _by_logits
     claims = claim(volume, priors, site, shown, trained, settings, device, watch)
     yield from announced(Step("certify", 2, 3))
-    result = _parted(claims, watch, strict=settings.certify == "strict")
-    yield Step("part", 3, 3, result=result)
+    result = parted(claims, strict=settings.certify == "strict")
+    watch.lap("part")
+    yield Step("part", 3, 3, result=replace(result, seconds=watch.total()))
 
 
 @dataclass(frozen=True, eq=False)
-class _Claims:
+class Claims:
     """Objects that may overlap, the box of them all, and how sure (q, *box) of each voxel each of them is."""
 
     objects: tuple[Outcome, ...]
@@ -170,7 +194,7 @@ def _deformed(
     settings: Settings,
     device: torch.device,
     watch: Stopwatch,
-) -> _Claims:
+) -> Claims:
     predicted = predict(volume, shown, trained, device)
     watch.lap("predict")
     objects = []
@@ -186,7 +210,7 @@ def _deformed(
         warped_distance(one.prior, one.placement, grid, one.displacement.values, one.displacement.frame)
         for one in objects
     ]
-    return _Claims(tuple(objects), box, np.stack(sureness))
+    return Claims(tuple(objects), box, np.stack(sureness))
 
 
 def _by_logits(
@@ -198,7 +222,7 @@ def _by_logits(
     settings: Settings,
     device: torch.device,
     watch: Stopwatch,
-) -> _Claims:
+) -> Claims:
     values, box = logits_on_voxels(*pixelwise_logits(volume, site, trained, device), volume)
     watch.lap("predict")
     objects = []
@@ -219,17 +243,17 @@ def _by_logits(
             )
         )
     watch.lap("certify")
-    return _Claims(tuple(objects), box, values)
+    return Claims(tuple(objects), box, values)
 
 
-def _parted(claims: _Claims, watch: Stopwatch, *, strict: bool) -> MultiSegmentation:
+def parted(claims: Claims, *, strict: bool) -> MultiSegmentation:
     """Objects that share no voxel; each with a certificate of what is left of it."""
     masks = np.zeros(claims.sureness.shape, bool)
     for mask, one in zip(masks, claims.objects, strict=True):
         mask[part_of(one.box, claims.box)] = one.mask
     wanted = [one.prior.betti for one in claims.objects]
     resolved = resolve_overlaps(masks, claims.sureness, wanted, keep_topology=strict)
-    parted = []
+    left_over = []
     for number, (mask, one) in enumerate(zip(masks, claims.objects, strict=True), start=1):
         left = resolved.labels == number
         given_up = int(np.count_nonzero(mask != left))
@@ -242,6 +266,5 @@ def _parted(claims: _Claims, watch: Stopwatch, *, strict: bool) -> MultiSegmenta
                 least_jacobian=certificate.least_jacobian,
                 repaired_voxels=certificate.repaired_voxels + given_up,
             )
-        parted.append(replace(one, box=claims.box, mask=left, certificate=certificate))
-    watch.lap("part")
-    return MultiSegmentation(tuple(parted), resolved.contested_voxels, watch.total())
+        left_over.append(replace(one, box=claims.box, mask=left, certificate=certificate))
+    return MultiSegmentation(tuple(left_over), resolved.contested_voxels, {})

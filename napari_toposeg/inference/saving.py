@@ -58,17 +58,13 @@ def save(
     """
     check_kind(result.volume, mask, surface)
     if edited is not None and report is not None:
-        raise ToposegError(
-            "The report is not about this mask.",
-            why="The mask was edited by hand after it had been certified.",
-            todo="Save the mask without its report, or run again.",
-        )
+        raise not_of_this_mask("The mask")
     wants_field = field is not None or jacobian is not None
     if wants_field and not isinstance(result, Segmentation):
         raise no_field(several=isinstance(result, MultiSegmentation))
     volume = result.volume
     if isinstance(result, MultiSegmentation) and edited is None:
-        write_labels(result.full_labels(), volume, mask)
+        write_labels(result.full_labels(), volume, mask, result.named)
     elif isinstance(result, Outcome):
         write_mask(result.full_mask() if edited is None else edited != 0, volume, mask)
     else:
@@ -85,6 +81,15 @@ def save(
         write_surface(body, volume, surface, connectivity=first.certificate.connectivity)
     if report is not None:
         write_report(result.report() if facts is None else facts, volume, report)
+
+
+def not_of_this_mask(edited: str) -> ToposegError:
+    """Why there is no report of a mask that a hand has changed since."""
+    return ToposegError(
+        "The report is not about this mask.",
+        why=f"Edited by hand after it had been certified: {edited}.",
+        todo="Save the mask without its report, or run again.",
+    )
 
 
 def check_kind(volume: Volume, mask: str | Path, surface: str | Path | None = None) -> None:

@@ -5,6 +5,7 @@ from napari_toposeg.session.events import SessionEvents
 from napari_toposeg.session.networks import NetworkChoice
 from napari_toposeg.session.saving import ImageNotFoundError, SavedSession, read_session
 from napari_toposeg.session.session import Session
+from napari_toposeg.session.session_object import SessionObject
 
 __all__ = [
     "Autosave",
@@ -14,6 +15,7 @@ __all__ = [
     "SavedSession",
     "Session",
     "SessionEvents",
+    "SessionObject",
     "discard",
     "left_over",
     "read_session",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,6 +94,8 @@ class Stroke:
             voxels, result = mask.voxels, mask.result
             if voxels is None or result is None or result is not self._result:
                 return None
+            if not (self._erase if erase is None else erase):
+                footprint = self._of_nobody_else(footprint)
             painted = paint(
                 voxels,
                 footprint,
@@ -112,6 +114,14 @@ class Stroke:
         if painted.reason:
             self._session.brush.events.refused.emit(painted.reason)
         return painted
+
+    def _of_nobody_else(self, footprint: Footprint) -> Footprint:
+        """A footprint without what belongs to other objects of the session."""
+        theirs = self._session.other_voxels(tuple((side.start, side.stop) for side in footprint.box))
+        if theirs is None or not (footprint.inside & theirs).any():
+            return footprint
+        self._session.brush.events.refused.emit("These voxels belong to another object")
+        return replace(footprint, inside=footprint.inside & ~theirs)
 
     def end(self) -> MaskDelta | None:
         """The stroke is over: it goes into the history as one change. None where nothing was flipped."""

@@ -37,15 +37,18 @@ class Change:
     name : str
         As a list shows it: "Stroke of radius 4 mm", "Box placed", "Run: annulus".
     what : str
-        What it changed: "mask", "result", "placement" or "prompts".
+        What it changed: "mask", "result", "placement", "prompts" or "objects".
     before, after : State
         What has to be restored to undo it, and to do it again.
+    whose : int
+        The number of the object that it was done to; where it was done to all, that is in the states.
     """
 
     name: str
     what: str
     before: State
     after: State
+    whose: int = 0
 
 
 class HistoryEvents(SignalGroup):
@@ -76,6 +79,8 @@ class History:
         self._restore: dict[str, Callable[[Any], None]] = {}
         self._resting = False
         self._holder: weakref.ref[object] | None = None
+        self._whose: Callable[[], int] = lambda: 0
+        self._choose: Callable[[int], None] = lambda number: None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,13 +114,17 @@ class History:
         """Say who brings a kind of state back."""
         self._restore[what] = restore
 
+    def belongs(self, whose: Callable[[], int], choose: Callable[[int], None]) -> None:
+        """Say whose the changes are from now on, and who chooses that object again before one of them is undone."""
+        self._whose, self._choose = whose, choose
+
     def add(self, name: str, what: str, before: State, after: State) -> None:
         """Something was done. While something is being undone this does nothing."""
         with self.lock:
             if self._resting:
                 return
             del self._changes[self._position :]
-            self._changes.append(Change(name, what, before, after))
+            self._changes.append(Change(name, what, before, after, self._whose()))
             self._position = len(self._changes)
             while len(self._changes) > 1 and (
                 len(self._changes) > self._most_changes or self.nbytes > self._most_bytes
@@ -124,6 +133,20 @@ class History:
                 self._position -= 1
                 self._forgotten += 1
         self.events.changed.emit(self._position)
+
+    @contextlib.contextmanager
+    def one_change(self, name: str, what: str, state: Callable[[], State]) -> Iterator[None]:
+        """All that happens meanwhile is one change; where it fails, what there was before comes back."""
+        with self.lock:
+            before = state()
+            try:
+                with self.resting():
+                    yield
+            except Exception:
+                with self.resting():
+                    self._restore[what](before)
+                raise
+            self.add(name, what, before, state())
 
     def hold(self, holder: object) -> None:
         """Refuse to undo and redo while something is being done that is no change yet; as long as its holder lives."""
@@ -240,5 +263,6 @@ class History:
         back = position < self._position
         change = self._changes[position if back else position - 1]
         with self.resting():
+            self._choose(change.whose)
             self._restore[change.what](change.before if back else change.after)
         self._position = position

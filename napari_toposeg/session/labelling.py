@@ -133,8 +133,10 @@ class SessionLabelling(ChosenVolume):
         Raises
         ------
         ToposegError
-            If a folder cannot be used, as `LabellingFolder`.
+            If a folder cannot be used, as `LabellingFolder`, or the session has several objects.
         """
+        if self._session.several:
+            raise ToposegError("A folder is labelled with one object.", todo="Remove the others first.")
         folder = LabellingFolder(
             Path(images), None if labels is None else Path(labels), None if masks is None else Path(masks)
         )

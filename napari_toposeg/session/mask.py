@@ -151,7 +151,7 @@ class SessionMask:
         """Another result, with its mask as changed by hand (*volume.shape) where that is given."""
         history = self._session.history
         with self._lock:
-            before = self._state()
+            before = self.state()
             self._result, self._voxels, self._reach = result, None, None
             number = next(self._numbers)
             self._standing = Standing(number, number, False)
@@ -162,7 +162,7 @@ class SessionMask:
                     self._reach = box_of(self._voxels) or result.box
                     self._standing = Standing(next(self._numbers), number, True)
             if before.result is not None or result is not None:
-                history.add(name, "result", before, self._state())
+                history.add(name, "result", before, self.state())
         if self.edited:
             self._count()
 
@@ -195,6 +195,27 @@ class SessionMask:
         if self.betti is None:
             self._count()
 
+    # Kept aside and brought back
+
+    def state(self) -> ResultState:
+        """The result, and what a hand made of it."""
+        with self._lock:
+            result, edits = self._result, None
+            if result is not None and self.edited and self._voxels is not None:
+                edits = delta_between(result.full_mask(), self._voxels)
+            return ResultState(result, edits, self._standing)
+
+    def state_of(self, result: Outcome) -> ResultState:
+        """That of a result which nobody has edited."""
+        number = next(self._numbers)
+        self._betti[number] = result.certificate.betti_mask
+        return ResultState(result, None, Standing(number, number, False))
+
+    def bring_back(self, state: ResultState) -> None:
+        """Go on with what `state` gave; the history does not know of it."""
+        with self._lock:
+            self._restore_result(state)
+
     # To a file and back
 
     def as_state(self) -> dict[str, Any]:
@@ -221,12 +242,6 @@ class SessionMask:
             self._restore_result(ResultState(result, edits, standing))
 
     # How it does that
-
-    def _state(self) -> ResultState:
-        result, edits = self._result, None
-        if result is not None and self.edited and self._voxels is not None:
-            edits = delta_between(result.full_mask(), self._voxels)
-        return ResultState(result, edits, self._standing)
 
     def _change(self, delta: MaskDelta, standing: Standing) -> None:
         voxels = self.voxels

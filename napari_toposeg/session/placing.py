@@ -65,7 +65,7 @@ class Placing(ABC):
         self._change: NDArray[np.float64] = np.eye(4)
 
     @abstractmethod
-    def _ready(self) -> tuple[Volume, Prior]:
+    def ready(self) -> tuple[Volume, Prior]:
         """The volume and the prior, or a refusal."""
 
     @property
@@ -229,7 +229,7 @@ class Placing(ABC):
 
     def _standing(self) -> tuple[Volume, Site, Placement]:
         """The volume, where the template was placed, and where it stands now, or a refusal."""
-        volume, _ = self._ready()
+        volume, _ = self.ready()
         placed = self._placed
         if placed is None:
             raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
@@ -238,7 +238,7 @@ class Placing(ABC):
     def _adjust(self, change: NDArray[np.float64], name: str) -> Placement:
         """Change the placement by all that it was changed by; (4, 4) from RAS mm to RAS mm."""
         volume, placed, _ = self._standing()
-        _, prior = self._ready()
+        _, prior = self.ready()
         # From where it was placed, not from where it stands: there and back again, its box is what it was.
         site = _changed(prior, volume, placed, change)
         self._change = change
@@ -246,9 +246,9 @@ class Placing(ABC):
         return site.placement
 
     def _place(self, find_site: Callable[[Prior, Volume], Site], name: str) -> Placement:
-        volume, prior = self._ready()
+        volume, prior = self.ready()
         site = find_site(prior, volume)
-        now_volume, now_prior = self._ready()
+        now_volume, now_prior = self.ready()
         if now_volume is not volume or now_prior is not prior:
             # A window lets its thread go on meanwhile.
             raise ToposegError(
@@ -262,7 +262,7 @@ class Placing(ABC):
         """Do for the prior that has just been chosen what was done for the one before; nothing where nothing was."""
         if self._find_site is None:
             return
-        volume, prior = self._ready()
+        volume, prior = self.ready()
         try:
             placed = self._find_site(prior, volume)
             site = _changed(prior, volume, placed, self._change)

@@ -22,6 +22,7 @@ from napari_toposeg.session.mask import MaskState, ResultState, Standing
 from napari_toposeg.session.mask_delta import MaskDelta
 from napari_toposeg.session.placing import PlacedState
 from napari_toposeg.session.prompts import Mark, MarksState
+from napari_toposeg.session.session_object import ObjectsState, SessionObject
 from napari_toposeg.topology import Certificate
 from napari_toposeg.volume import Volume
 
@@ -40,6 +41,7 @@ KINDS: dict[str, type] = {
         MarksState,
         MaskDelta,
         MaskState,
+        ObjectsState,
         Outcome,
         PixelwiseSegmentation,
         PlacedState,
@@ -47,6 +49,7 @@ KINDS: dict[str, type] = {
         Prompt,
         PromptOutcome,
         ResultState,
+        SessionObject,
         Segmentation,
         Settings,
         Site,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from napari_toposeg.backends import ComputeThread, Job
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.inference import Segmentation
+from napari_toposeg.inference import MultiSegmentation, Outcome
 from napari_toposeg.session.events import SessionEvents
 from napari_toposeg.steps import Steps
+
+Ran: TypeAlias = Outcome | MultiSegmentation
+"""What a run gives: of one object, or of several."""
 
 _logger = logging.getLogger(__name__)
 
@@ -25,14 +29,14 @@ class Runs:
     events : SessionEvents
         Told of `running`, `step`, `result` and `failed`; all but the first `running` in the compute thread.
     keep : callable
-        Given the result, in the compute thread and under a lock, before anybody is told.
+        Given the result, in the compute thread and under a lock, before anybody is told; gives what they are told.
     """
 
-    def __init__(self, compute: ComputeThread, events: SessionEvents, keep: Callable[[Segmentation], None]) -> None:
+    def __init__(self, compute: ComputeThread, events: SessionEvents, keep: Callable[[Ran], Outcome | None]) -> None:
         self._compute = compute
         self._events = events
         self._keep = keep
-        self._job: Job[Segmentation] | None = None
+        self._job: Job[Any] | None = None
         # Set in the caller's thread, taken back in the compute thread: whose run it is decides, under the lock.
         self._run: object | None = None
         self._lock = threading.Lock()
@@ -42,7 +46,7 @@ class Runs:
         """Whether a run is under way."""
         return self._run is not None
 
-    def start(self, make: Callable[[], Steps[Segmentation]], explained: Callable[[Segmentation], Segmentation]) -> None:
+    def start(self, make: Callable[[], Steps[Any]], explained: Callable[[Any], Ran] = lambda result: result) -> None:
         """Drop the run that is under way, and start another.
 
         Parameters
@@ -50,7 +54,7 @@ class Runs:
         make : callable
             Makes its steps; called in the compute thread.
         explained : callable
-            Its result, with what is only known when it is over; called in the compute thread.
+            Its result, with what is only known when it is over; called in the compute thread. Default: as it is.
         """
         self.stop()
         run = object()
@@ -83,17 +87,16 @@ class Runs:
         job = self._job
         return True if job is None else job.wait(timeout)
 
-    def _ended(self, run: object, result: Segmentation | None, error: Exception | None) -> None:
+    def _ended(self, run: object, result: Ran | None, error: Exception | None) -> None:
         with self._lock:
             # Dropped at the very end, after its last step: another volume may be open by now.
             if run is not self._run:
                 return
             self._run = None
             self._job = None
-            if result is not None:
-                self._keep(result)
+            kept = None if result is None else self._keep(result)
         if result is not None:
-            self._events.result.emit(result)
+            self._events.result.emit(kept)
         if isinstance(error, ToposegError):
             self._events.failed.emit(str(error))
         elif error is not None:

@@ -87,6 +87,7 @@ def state_of(session: Session, *, most_history: int = MOST_HISTORY) -> dict[str,
             "network": session.network,
             "mask": session.working_mask.as_state(),
             "marks": session.prompts.marks,
+            "objects": session.objects_for_file(),
             "history": history.as_state(most_history),
         }
 
@@ -170,6 +171,7 @@ def restore(session: Session, saved: SavedSession) -> None:
     state = saved.state
     with session.history.resting():
         placing = state["placing"]
+        session.load_objects(state.get("objects"))
         session.choose_prior(placing.prior)
         session.settings = state["settings"]
         session.network = state["network"]

@@ -7,21 +7,19 @@ run are emitted in the compute thread: connect a window to them with ``thread="m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_toposeg.backends import ComputeThread
-from napari_toposeg.errors import ToposegError
+from napari_toposeg.errors import ToposegError, listed
 from napari_toposeg.formats import read_prior, read_volume
 from napari_toposeg.frame import Box
 from napari_toposeg.inference import (
-    Segmentation,
     Settings,
     Site,
-    continue_segmentation,
     save,
 )
+from napari_toposeg.inference.saving import not_of_this_mask
 from napari_toposeg.priors import Outline, Placement, Prior, builtin_priors, outline
 from napari_toposeg.session.barcode import SessionBarcode
 from napari_toposeg.session.correcting import Correcting
@@ -30,20 +28,23 @@ from napari_toposeg.session.events import SessionEvents
 from napari_toposeg.session.keeping import Keeping
 from napari_toposeg.session.labelling import SessionLabelling
 from napari_toposeg.session.measures import Measurements
-from napari_toposeg.session.networks import NONE, NetworkChoice, Networks
+from napari_toposeg.session.networks import NONE
+from napari_toposeg.session.objects import Objects
 from napari_toposeg.session.placing import PlacedState, Placing
-from napari_toposeg.session.runs import Runs
+from napari_toposeg.session.running import Running
 from napari_toposeg.session.tuning import SessionTuning
 from napari_toposeg.volume import Volume
 
 if TYPE_CHECKING:
-    from napari_toposeg.steps import Steps
+    pass
 
 Value = TypeVar("Value")
 
 
-class Session(Placing, Correcting, Keeping):
-    """One person's work on one volume.
+class Session(Placing, Correcting, Objects, Running, Keeping):
+    """One person's work on one volume, and on one object of it, or on several.
+
+    Prior, placement, network, prompts, result and mask are those of the chosen object.
 
     Parameters
     ----------
@@ -60,12 +61,12 @@ class Session(Placing, Correcting, Keeping):
         self._site: Site | None = None
         self._settings = Settings()
         self._network: str | None = None
-        self._networks = Networks()
-        self._run_region: Box | None = None
         self.history.restores("placement", self._restore_placing)
+        self.history.restores("objects", self.restore_objects)
+        self.history.belongs(lambda: self._chosen, self.choose_number)
         self._seen_placing = self.placing_state()
         self.begin_correcting()
-        self._runs = Runs(self._compute, self.events, self._keep)
+        self.begin_running(self._compute)
         self.barcode = SessionBarcode(self)
         self.deformation = SessionDeformation(self)
         self.measurements = Measurements(self)
@@ -122,31 +123,10 @@ class Session(Placing, Correcting, Keeping):
         self._network = network
         self.events.network.emit(network)
 
-    @property
-    def running(self) -> bool:
-        """Whether a run is under way."""
-        return self._runs.running
-
-    @property
-    def preview_box(self) -> Box | None:
-        """The box, in canonical voxels, that the previews of the newest run cover."""
-        return self._run_region
-
     def priors(self) -> tuple[Prior, ...]:
         """The built-in priors that fit the volume's dimensions; all where there is no volume."""
         volume = self._volume
         return tuple(prior for prior in builtin_priors() if volume is None or prior.ndim == volume.ndim)
-
-    def networks(self) -> tuple[NetworkChoice, ...]:
-        """What `network` can be set to for this prior and volume. It reads cards: not for a window's thread.
-
-        Returns
-        -------
-        tuple of NetworkChoice
-            First what is best for the template as it stands, then all weights that fit the prior, and what `network`
-            is set to now, if that is a file; last the fit.
-        """
-        return self._networks.choices(self._prior, self._volume, self._site, self._network)
 
     # What a person does
 
@@ -171,9 +151,10 @@ class Session(Placing, Correcting, Keeping):
         self.take_result(None)
         self.events.volume.emit(volume)
         self._forget_placement()
-        self.history.clear()
         if self._prior is not None and volume is not None and self._prior.ndim != volume.ndim:
             self.choose_prior(None)
+        self.forget_places()
+        self.history.clear()
 
     def choose_prior(self, prior: Prior | str | None) -> None:
         """Choose a template: a prior, the name of a built-in one, or the path of a mask or of a folder of masks.
@@ -238,67 +219,6 @@ class Session(Placing, Correcting, Keeping):
 
         self._compute.later(do)
 
-    def run(self) -> None:
-        """Segment the volume in the compute thread; `events` tell how it goes.
-
-        Raises
-        ------
-        ToposegError
-            If there is no volume, prior or placement.
-        """
-        volume, prior = self._ready()
-        site, settings, network, prompts = self._site, self._settings, self._network, self.prompts.prompts
-        if site is None:
-            raise ToposegError("The prior is not placed yet.", todo="Draw a box over the organ first.")
-        why = ""
-
-        def make() -> Steps[Segmentation]:
-            nonlocal why
-            steps, why = self._networks.begin(volume, prior, site, settings, network, prompts)
-            return steps
-
-        self._run_region = site.region
-        self._runs.start(make, lambda result: replace(result, why=why))
-
-    def follow_prompts(self) -> None:
-        """Go on from the result so that it follows the prompts, in the compute thread, without segmenting anew.
-
-        Raises
-        ------
-        ToposegError
-            If there is no result that deforms a template, or there are no prompts.
-        """
-        result, site, settings, prompts = self.result, self._site, self._settings, self.prompts.prompts
-        if not isinstance(result, Segmentation) or site is None:
-            raise ToposegError("Nothing that was segmented can follow prompts.", todo="Press Run first.")
-        if not prompts:
-            raise ToposegError("There are no prompts to follow.", todo="Click into the image first.")
-        self._run_region = site.region
-        self._runs.start(
-            lambda: continue_segmentation(result, site, settings, prompts), lambda made: replace(made, why=result.why)
-        )
-
-    def warm_up(self) -> None:
-        """Load the network that a run would ask, in the compute thread, so that the first run is as quick as others.
-
-        What is wrong with it is said when it is asked.
-        """
-        prior, network, settings = self._prior, self._network, self._settings
-        if prior is not None:
-            self.later(
-                lambda: self._networks.warm_up(prior, network, settings),
-                lambda _: None,
-                failed=lambda sentence: None,
-            )
-
-    def cancel(self) -> None:
-        """Stop the run at its next step and keep the best result so far: it is certified and arrives as `result`."""
-        self._runs.cancel()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the run's end (not in a window's thread); whether it came in time."""
-        return self._runs.wait(timeout)
-
     def save(
         self,
         mask: str | Path,
@@ -319,8 +239,15 @@ class Session(Placing, Correcting, Keeping):
         Raises
         ------
         ToposegError
-            If there is no result, a file cannot be written, or a report is wanted of a mask that was edited since.
+            If there is no result, a file cannot be written, or a report is wanted of a mask that was edited since; if
+            a field is wanted of several objects, of which each has its own.
         """
+        if self.several:
+            broken = [one.name for one in self.objects if not one.kept_topology]
+            if broken and report is not None:
+                raise not_of_this_mask(listed(broken))
+            save(self.part_objects(), mask, field=field, jacobian=jacobian, surface=surface, report=report)
+            return
         result = self.result
         if result is None:
             raise ToposegError("There is no segmentation to save.", todo="Press Run first.")
@@ -338,12 +265,18 @@ class Session(Placing, Correcting, Keeping):
 
     # How it does that
 
-    def _ready(self) -> tuple[Volume, Prior]:
+    def opened(self) -> Volume:
+        """The volume, or a refusal."""
         if self._volume is None:
             raise ToposegError("No image is open.", todo="Open one first.")
+        return self._volume
+
+    def ready(self) -> tuple[Volume, Prior]:
+        """The volume and the prior, or a refusal."""
+        volume = self.opened()
         if self._prior is None:
             raise ToposegError("No prior is chosen.", todo="Choose the shape that the organ has.")
-        return self._volume, self._prior
+        return volume, self._prior
 
     def _set_site(self, site: Site | None, name: str) -> None:
         with self.history.lock:
@@ -368,5 +301,14 @@ class Session(Placing, Correcting, Keeping):
         self._seen_placing = self.placing_state()
         self.events.placement.emit(self.placement)
 
-    def _keep(self, result: Segmentation) -> None:
-        self.working_mask.take(result, None, f"Run: {result.prior.name}")
+    def stand(self, state: PlacedState, network: str | None) -> None:
+        """Go on with the prior, the place and the network of another object; that is no change of its own."""
+        if state.prior is not self._prior:
+            self._prior = state.prior
+            self.events.prior.emit(state.prior)
+        if network != self._network:
+            self.network = network
+        self._site = state.site
+        self.take_placing_state(state)
+        self._seen_placing = self.placing_state()
+        self.events.placement.emit(self.placement)
