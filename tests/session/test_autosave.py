@@ -11,19 +11,24 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_toposeg.data import phantom
+from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import write_image
 from napari_toposeg.frame import box_of
 from napari_toposeg.inference import Settings
 from napari_toposeg.session import Session
 from napari_toposeg.session.autosave import discard, left_over
 from napari_toposeg.session.saving import state_of
+from napari_toposeg.topology import betti_numbers
 
 sys.path.insert(0, str(Path(__file__).parent))
 from working_child import fingerprint
 
+STEPS = 18
+WORDS = ("done", "writing", "written")
 KILLS = int(os.environ.get("TOPOSEG_KILLS", "4"))
 
 
@@ -57,13 +62,23 @@ def until(so) -> None:
     raise AssertionError("it never came")
 
 
+@pytest.fixture
+def series(tmp_path, dicom_series) -> Path:
+    """A DICOM series of a ring."""
+    made = phantom("torus", (36, 36, 24), seed=4)
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ made.volume.stored.affine
+    voxels = made.volume.to_stored(made.volume.voxels).T
+    dicom_series(tmp_path / "series", np.ascontiguousarray(voxels), affine, SeriesDescription="Ring")
+    return tmp_path / "series"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the process that is killed is a fork")
-def test_a_killed_process_leaves_all_that_was_written(image_file, tmp_path):
+def test_killed_at_any_moment_of_the_story_it_offers_back_all_that_was_written(series, tmp_path):
     folder, log = tmp_path / "kept", tmp_path / "log"
     command = [
         sys.executable,
         str(Path(__file__).with_name("working_child.py")),
-        str(image_file),
+        str(series),
         str(folder),
         str(log),
     ]
@@ -78,24 +93,57 @@ def test_a_killed_process_leaves_all_that_was_written(image_file, tmp_path):
             process = int(parent.stdout.readline())
             until(lambda: "at work" in log.read_text())
             assert not left_over(folder)  # it lives
-            time.sleep(chance.uniform(0.0, 0.8))
+            # Some of its steps take a second and some a millisecond: by their number all of them are met.
+            number = chance.randrange(STEPS)
+            until(lambda number=number: log.read_text().count("done") >= number)
+            time.sleep(chance.uniform(0.0, 0.3))
             os.kill(process, signal.SIGKILL)
             assert parent.stdout.readline() == "gone\n"
-            until(lambda: "written" in log.read_text())
 
             lines = [line.split() for line in log.read_text().splitlines() if len(line.split()) == 2]
-            written = [print_ for word, print_ in lines if word == "written"][-1]
-            begun = [print_ for word, print_ in lines if word == "writing"][-1]
-            (found,) = left_over(folder)
-            assert found.image == "heart"
+            done, begun, written = ([what for word, what in lines if word == one] for one in WORDS)
+            offered = left_over(folder)
+            if not offered:
+                # Killed before anything was there to be kept, or while that was written for the first time.
+                assert not written
+                continue
+            (found,) = offered
+            assert found.image == "Ring"
             after = Session()
             after.open_session(found.path)
             # What was being written when it was killed is there as a whole, or not at all.
-            assert fingerprint(state_of(after)) in (written, begun)
+            assert fingerprint(state_of(after)) in (*written[-1:], begun[-1])
+            if after.result is not None and after.certificate is not None:
+                assert after.certificate.betti_mask == betti_numbers(after.mask) == (1, 1, 0)
+            last = (after.history.names or ("nothing",))[max(after.history.position - 1, 0)]
+            # Seen with -s.
+            sys.stdout.write(f"kill {seed}: after {done[-1] if done else 'nothing'}; offered back up to {last!r}\n")
             after.close()
             discard(found)
             assert not left_over(folder)
         parent.stdin.close()
+
+
+def test_what_is_accepted_is_kept_at_once(image, image_file, session, tmp_path):
+    session.open(image_file)
+    session.choose_prior("annulus")
+    session.place_in_box(box_of(image.mask))
+    with pytest.raises(ToposegError, match="no mask to accept"):
+        session.accept()
+    session.run()
+    assert session.wait(60)
+    # Once an hour: what is kept now is kept because it was accepted.
+    session.start_autosave(tmp_path / "kept", every=3600)
+    session.brush.paint(np.argwhere(session.mask)[0])
+    session.prompts.add((3.0, 3.0), include=False)
+    assert not session.autosave.path.exists()
+    session.accept()
+    until(session.autosave.path.exists)
+    offered = Session()
+    offered.open_session(session.autosave.path)
+    assert np.array_equal(offered.mask, session.mask)
+    assert offered.prompts.marks == session.prompts.marks
+    offered.close()
 
 
 def test_a_result_is_kept_at_once_and_the_rest_every_so_often(image, image_file, session, tmp_path):
