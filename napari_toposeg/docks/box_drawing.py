@@ -45,7 +45,7 @@ class BoxDrawing(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST)
         self._rest.timeout.connect(self._tell)
-        workspace.signals.volume.connect(self._forget)
+        workspace.signals.volume.connect(self.forget)
         dims = workspace.viewer.dims.events
         for event in (dims.point, dims.order, dims.ndisplay):
             event.connect(self._follow)
@@ -96,8 +96,8 @@ class BoxDrawing(QObject):
         viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
 
-    def set_box(self, box: Box) -> None:
-        """Show this canonical box, as if it had been drawn."""
+    def set_box(self, box: Box, *, place: bool = True) -> None:
+        """Show this canonical box, as if it had been drawn; without `place` the template stands in it already."""
         layout = self._workspace.layout
         if layout is None:
             return
@@ -106,7 +106,10 @@ class BoxDrawing(QObject):
             self._make_layer()
         self._redraw()
         self.changed.emit()
-        self._rest.start()
+        if place:
+            self._rest.start()
+        else:
+            self._rest.stop()
 
     def follow_box(self, box: Box) -> None:
         """Show this canonical box where one is drawn, and place nothing in it: the template stands there already."""
@@ -266,7 +269,8 @@ class BoxDrawing(QObject):
         if box is not None:
             self.rested.emit(box)
 
-    def _forget(self, _: object = None) -> None:
+    def forget(self, _: object = None) -> None:
+        """Take the rectangle away."""
         self._rest.stop()
         self._box = None
         layer = self.layer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -9,9 +11,15 @@ from napari_toposeg.docks import colours
 from napari_toposeg.docks.canvas_guard import guard_canvases
 from napari_toposeg.docks.session_keeping import RecoveryRow, SessionButton
 from napari_toposeg.docks.workspace import Workspace
-from napari_toposeg.session import Session
+from napari_toposeg.session import Session, SessionObject
+from napari_toposeg.topology import betti_words
 
 NAME = "Certificate"
+
+_RUNNING = (
+    "The template is being deformed. The certificate comes with the result.",
+    "The templates are being deformed, one after the other. The certificates come with the result.",
+)
 
 _BADGE = "QLabel {{ background: {}; color: white; border-radius: 9px; padding: 1px 9px; font-weight: bold; }}"
 _MESSAGE = "QLabel {{ color: {}; font-weight: bold; }}"
@@ -65,6 +73,7 @@ class CertificateLine(QWidget):
             signals.running,
             signals.result,
             signals.edited,
+            signals.objects,
         ):
             signal.connect(self._show)
         for signal in (signals.prior, signals.placement, signals.result):
@@ -103,9 +112,11 @@ class CertificateLine(QWidget):
 
 def state_of(session: Session) -> tuple[str, str, str]:
     """Colour, word and sentence that say how far a session is, and what its mask's certificate says."""
+    if session.several and not session.running and any(one.result is not None for one in session.objects):
+        return _state_of_several(session.objects)
     result = session.result
     if session.running:
-        return colours.ACCENT, "Running", "The template is being deformed. The certificate comes with the result."
+        return colours.ACCENT, "Running", _RUNNING[session.several]
     if result is not None:
         certificate = session.certificate
         if certificate is None:
@@ -121,3 +132,22 @@ def state_of(session: Session) -> tuple[str, str, str]:
     if session.placement is None:
         return colours.NEUTRAL, "No certificate", "Draw a box over the organ, or place the template in another way."
     return colours.NEUTRAL, "No certificate", "Press Run: nothing has been segmented yet."
+
+
+def _state_of_several(objects: Sequence[SessionObject]) -> tuple[str, str, str]:
+    """The same for several objects of which at least one was run: what each one's topology is."""
+    told = []
+    for one in objects:
+        certificate = one.certificate
+        if certificate is None:
+            told.append(f"{one.name}: {'not run yet' if one.result is None else 'being counted'}")
+        else:
+            off = "" if certificate.topology_ok else f" where the prior has {betti_words(certificate.betti_prior)}"
+            told.append(f"{one.name}: {betti_words(certificate.betti_mask)}{off}")
+    sentence = f"{'; '.join(told)}."
+    certificates = [one.certificate for one in objects]
+    if any(certificate is not None and not certificate.topology_ok for certificate in certificates):
+        return colours.DOUBTFUL, "! Not as the prior", sentence
+    if None in certificates:
+        return colours.NEUTRAL, "Not all certified", sentence
+    return colours.GOOD, "✓ Certified", sentence

@@ -49,7 +49,7 @@ class CertificatePart(QWidget):
         rows.addWidget(self.numbers)
         self.button.toggled.connect(self._toggled)
         signals = workspace.signals
-        for signal in (signals.result, signals.edited, signals.running):
+        for signal in (signals.result, signals.edited, signals.running, signals.objects):
             signal.connect(self.show_result)
         self._toggled(False)
         self.show_result()
@@ -57,6 +57,7 @@ class CertificatePart(QWidget):
     def show_result(self, _: object = None) -> None:
         """Say what is known of the session's result."""
         result = self._session.result
+        whose = f"{self._session.chosen_object.name}: " if self._session.several else ""
         self.setVisible(result is not None and not self._session.running)
         while self.form.rowCount():
             self.form.removeRow(0)
@@ -65,10 +66,11 @@ class CertificatePart(QWidget):
         certificate = self._session.certificate
         good = certificate is not None and certificate.topology_ok
         if certificate is None:
-            self.sentence.setText("Edited by hand: the topology is being counted; the numbers are those before.")
+            words = "Edited by hand: the topology is being counted; the numbers are those before."
         else:
             result = replace(result, certificate=certificate)
-            self.sentence.setText(f"{certificate_words(result)}{' Corrected by hand.' if self._session.edited else ''}")
+            words = f"{certificate_words(result)}{' Corrected by hand.' if self._session.edited else ''}"
+        self.sentence.setText(f"{whose}{words}")
         self.sentence.setStyleSheet(_SENTENCE.format(colours.GOOD if good else colours.DOUBTFUL))
         for name, value in facts(result):
             label = QLabel(value)

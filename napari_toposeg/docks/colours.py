@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,16 @@ def one_colour(colour: str) -> DirectLabelColormap:
     from napari.utils import DirectLabelColormap
 
     return DirectLabelColormap(color_dict={0: "transparent", None: colour})
+
+
+def by_label(given: Mapping[int, str]) -> DirectLabelColormap:
+    """A colormap of labels that draws each in its own colour, and others not at all."""
+    from napari.utils import DirectLabelColormap
+
+    colours: dict[int | None, str] = {0: "transparent", None: "transparent"}
+    for label, colour in given.items():
+        colours[label] = colour
+    return DirectLabelColormap(color_dict=colours)
 
 
 def diverging_rgba() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

@@ -23,9 +23,10 @@ DOCKS = ("Prior", "Segment", "Correct", "Deformation", "Barcode", "Fine-tune", "
 
 _WIDTH = 420
 _PRIOR_SHARE = 0.62
-_TALL = 1160
+_TALL = 1260
 """Pixels of a screen from which Prior and Segment find room one above the other; on a smaller one all are tabs. The two
-need 1103 with napari's menu and the certificate: on a screen of 1080 the window reached beyond it."""
+need 1103 with napari's menu and the certificate, and 1213 with two objects: on a screen of 1080 the window reached
+beyond it."""
 
 
 def open_all(viewer: Viewer) -> None:

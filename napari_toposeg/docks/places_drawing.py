@@ -38,7 +38,7 @@ class PlacesDrawing(QObject):
         self._workspace = workspace
         self._layer: weakref.ref[Any] | None = None
         self._setting = False
-        workspace.signals.volume.connect(self._forget)
+        workspace.signals.volume.connect(self.forget)
 
     @property
     def layer(self) -> Any:
@@ -119,7 +119,8 @@ class PlacesDrawing(QObject):
         assert layout is not None
         return layout.box_arguments(tuple((0, size) for size in layout.shape))
 
-    def _forget(self, _: object = None) -> None:
+    def forget(self, _: object = None) -> None:
+        """Take all away that is drawn."""
         layer = self.layer
         self._layer = None
         if layer is not None:

@@ -12,6 +12,7 @@ from napari_toposeg.docks.box_drawing import BoxDrawing
 from napari_toposeg.docks.display import voxels_of_layer
 from napari_toposeg.docks.dock import Dock, heading, quiet, rule
 from napari_toposeg.docks.gallery import PriorGallery
+from napari_toposeg.docks.objects_panel import ObjectsPanel
 from napari_toposeg.docks.placement_panel import PlacementPanel, Way
 from napari_toposeg.docks.places_drawing import PointsDrawing, StrokeDrawing
 from napari_toposeg.docks.words import volume_words
@@ -35,6 +36,9 @@ class PriorDock(Dock):
         self.images = QComboBox()
         self.images.setToolTip("The image that is segmented.")
         self.extent = quiet()
+        self.objects = ObjectsPanel(workspace)
+        self.another = QPushButton("Another object")
+        self.another.setToolTip("Segments several objects at once, each with a shape and a place of its own.")
         self.gallery = PriorGallery(workspace)
         self.load_file = QPushButton("Own mask…")
         self.load_file.setToolTip("The shape of any binary mask becomes the template.")
@@ -46,6 +50,7 @@ class PriorDock(Dock):
         self.placement = PlacementPanel(self.drawing, self.points, self.stroke)
         self.adjustment = AdjustmentPanel(workspace)
         self._wanted, self._box_follows = 0, False
+        self._object = workspace.session.chosen_number
         self._place_by: dict[Way, Callable[[], None]] = {
             Way.BOX: self._place_in_drawn_box,
             Way.POINTS: self._place_at_points,
@@ -59,14 +64,19 @@ class PriorDock(Dock):
         self._show_images()
         self._show_volume()
         self._show_placement()
+        self._show_object()
 
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Image", self.images)
+        row = QHBoxLayout()
+        row.addWidget(self.images, 1)
+        row.addWidget(self.another)
+        form.addRow("Image", row)
         form.addRow("", self.extent)
         form.setVerticalSpacing(2)
         self.rows.addLayout(form)
+        self.rows.addWidget(self.objects)
         row = QHBoxLayout()
         row.addWidget(heading("Which shape does the organ have?"), 1)
         row.addWidget(self.load_file)
@@ -88,11 +98,14 @@ class PriorDock(Dock):
         self.drawing.rested.connect(self._place_in_box)
         self.points.changed.connect(lambda: self._drawn(Way.POINTS))
         self.stroke.changed.connect(lambda: self._drawn(Way.STROKE))
+        self.another.clicked.connect(self.objects.add)
         self.placement.changed.connect(self._place)
         self.placement.asked_for_layer.connect(self._place_on_layer)
         workspace.signals.volume.connect(self._show_volume)
         workspace.signals.prior.connect(self._show_prior)
         workspace.signals.placement.connect(self._show_placement)
+        for signal in (workspace.signals.objects, workspace.signals.volume, workspace.signals.running):
+            signal.connect(self._show_object)
         layers = workspace.viewer.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered, layers.renamed):
             event.connect(self._show_images)
@@ -140,6 +153,24 @@ class PriorDock(Dock):
         self._let_box_follow()
         sizes = " × ".join(str(high - low) for low, high in region)
         self.where.setText(f"Looks at {sizes} voxels around the template.")
+
+    def _show_object(self, _: object = None) -> None:
+        """What is drawn belongs to an object: where another one is chosen, its box is shown, and no points or lines."""
+        session = self.workspace.session
+        self.another.setVisible(not session.several)
+        self.another.setEnabled(session.volume is not None and not session.running)
+        if session.chosen_number == self._object:
+            return
+        self._object = session.chosen_number
+        self._wanted += 1  # what still waits was meant for the object before
+        self.points.forget()
+        self.stroke.forget()
+        within = None if session.site is None else session.site.within
+        if within is None:
+            self.drawing.forget()
+        else:
+            self.drawing.set_box(within, place=False)
+            self.drawing.show(self.placement.way is Way.BOX)
 
     def _let_box_follow(self) -> None:
         """The rectangle comes along with a template that was placed in it and then moved, and back again."""

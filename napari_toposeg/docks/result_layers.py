@@ -39,6 +39,7 @@ class ResultLayers:
         self._mask: weakref.ref[Labels] | None = None
         # Where another layer has the name, napari gives a longer one.
         self._mask_name = MASK_NAME
+        self._object = 0
         self._outline_wanted = 0
         self._tidy_soon = QTimer(workspace.signals)
         self._tidy_soon.setSingleShot(True)
@@ -151,7 +152,9 @@ class ResultLayers:
                 self._workspace.viewer.layers.remove(undone)
             return
         layer = self.mask
-        if layer is not None and (layer.name != self._mask_name or self._is_edited(layer)):
+        # Where another object was chosen, what was painted is kept with that object.
+        same, self._object = self._object == session.chosen_number, session.chosen_number
+        if layer is not None and (layer.name != self._mask_name or (same and self._is_edited(layer))):
             # Renamed or painted in: that is somebody's work, and not to be overwritten.
             self._let_mask_go()
             layer = None

@@ -14,6 +14,7 @@ from napari_toposeg.docks.dock import Dock, caption, rule
 from napari_toposeg.docks.loss_curve import LossCurve
 from napari_toposeg.docks.method_panel import MethodPanel
 from napari_toposeg.docks.progress_line import ProgressLine
+from napari_toposeg.errors import listed
 from napari_toposeg.formats import PICTURE_ENDINGS, DicomOrigin, split_ending
 from napari_toposeg.steps import Step
 
@@ -89,6 +90,7 @@ class SegmentDock(Dock):
             signals.prior,
             signals.placement,
             signals.network,
+            signals.objects,
             signals.result,
             signals.edited,
         ):
@@ -99,14 +101,23 @@ class SegmentDock(Dock):
     def _show_state(self, _: object = None) -> None:
         session = self.workspace.session
         running = session.running
-        self.run_button.setEnabled(not running and session.placement is not None)
+        objects = session.objects if session.several else ()
+        nowhere = [one.name for one in objects if one.placement is None]
+        self.run_button.setText(f"Run {len(objects)} objects" if objects else "Run")
+        self.run_button.setEnabled(not running and session.placement is not None and not nowhere)
         self.cancel_button.setEnabled(running)
-        self.save_button.setEnabled(not running and session.result is not None)
+        done = session.result is not None or any(one.result is not None for one in objects)
+        self.save_button.setEnabled(not running and done)
+        self.save_button.setText("Save label map…" if objects else "Save mask…")
+        for box in (self.with_field, self.with_jacobian):
+            box.setEnabled(not objects)
         self.prompts.setText(session.prompts.sentence)
         self.prompts.setVisible(bool(session.prompts.marks))
-        self.with_report.setEnabled(session.result is None or session.working_mask.kept_topology)
+        self.with_report.setEnabled(self._reported())
         self.with_surface.setEnabled(self._solid())
-        if session.placement is None:
+        if nowhere:
+            self.run_button.setToolTip(f"First choose a prior and place it: {listed(nowhere)}.")
+        elif session.placement is None:
             self.run_button.setToolTip("First choose a prior and place it.")
         else:
             self.run_button.setToolTip("")
@@ -114,7 +125,10 @@ class SegmentDock(Dock):
             self.progress.tell(0.0, "Not run yet")
             self.curve.clear()
         elif not running and session.result is not None:
-            self.progress.tell(1.0, _done_words(session.result))
+            words = _done_words(session.result)
+            self.progress.tell(
+                1.0, words.replace("Done", f"{session.chosen_object.name} done", 1) if objects else words
+            )
         # A network is asked once: there is no curve to see. The numbers, too, need the room.
         self.curve.setVisible(bool(self.curve.values) and not self.certificate.button.isChecked())
 
@@ -132,7 +146,7 @@ class SegmentDock(Dock):
                 self._losses = step.losses
                 self.curve.setVisible(True)
         step = steps[-1]
-        self.progress.tell(step.number / step.total, f"{step.stage.capitalize()}: {step.number} of {step.total}")
+        self.progress.tell(step.number / step.total, f"{step.stage[0].upper()}{step.stage[1:]}: {_far(step)}")
         if step.losses:
             self.curve.setToolTip(
                 "\n".join(f"{name.replace('_', '-')}: {value:.4g}" for name, value in step.losses.items())
@@ -150,7 +164,8 @@ class SegmentDock(Dock):
         self.workspace.session.cancel()
 
     def _ask_where_to_save(self) -> None:
-        volume = self.workspace.session.volume
+        session = self.workspace.session
+        volume = session.volume
         if volume is None:
             return
         picture = volume.path is not None and split_ending(volume.path)[1] in PICTURE_ENDINGS
@@ -158,7 +173,8 @@ class SegmentDock(Dock):
         dicom = isinstance(volume.stored.header, DicomOrigin)
         # Beside a series' folder, not in it: other programs take whatever lies there for a part of it.
         folder = folder.parent if dicom else folder
-        proposed = folder / f"{volume.name}_mask{'.png' if picture else '.seg.dcm' if dicom else '.nii.gz'}"
+        what = "labels" if session.several else "mask"
+        proposed = folder / f"{volume.name}_{what}{'.png' if picture else '.seg.dcm' if dicom else '.nii.gz'}"
         kinds = "*.nii.gz *.nii *.nrrd *.mha" + " *.dcm" * dicom + " *.png *.tif" * (volume.ndim == 2)
         path, _ = QFileDialog.getSaveFileName(self, "Save the mask", str(proposed), f"Masks ({kinds})")
         if path:
@@ -169,20 +185,33 @@ class SegmentDock(Dock):
         volume = self.workspace.session.volume
         return volume is not None and volume.ndim == 3
 
+    def _reported(self) -> bool:
+        """Whether what is certified holds of what would be saved."""
+        session = self.workspace.session
+        if session.several:
+            return all(one.kept_topology for one in session.objects)
+        return session.result is None or session.working_mask.kept_topology
+
     def save(self, path: str) -> None:
         """Write the mask, and beside it what is ticked."""
         stem = Path(path).parent / split_ending(path)[0]
         session = self.workspace.session
-        field = f"{stem}_field.nii.gz" if self.with_field.isChecked() else None
-        jacobian = f"{stem}_jacobian.nii.gz" if self.with_jacobian.isChecked() else None
+        field = f"{stem}_field.nii.gz" if self.with_field.isChecked() and not session.several else None
+        with_jacobian = self.with_jacobian.isChecked() and not session.several
+        jacobian = f"{stem}_jacobian.nii.gz" if with_jacobian else None
         surface = f"{stem}_surface.stl" if self.with_surface.isChecked() and self._solid() else None
-        report = f"{stem}_report.json" if self.with_report.isChecked() and session.working_mask.kept_topology else None
+        report = f"{stem}_report.json" if self.with_report.isChecked() and self._reported() else None
         written = [Path(name).name for name in (path, field, jacobian, surface, report) if name is not None]
         # Compressing a large mask takes seconds.
         self.workspace.later(
             lambda: session.save(path, field=field, jacobian=jacobian, surface=surface, report=report),
             lambda _: self.workspace.signals.said.emit(f"Saved {', '.join(written)} in {Path(path).resolve().parent}."),
         )
+
+
+def _far(step: Step[Any]) -> str:
+    """How far a run is: in steps; of several objects, whose runs have different numbers of them, in percent."""
+    return f"{step.number / step.total:.0%}" if ": " in step.stage else f"{step.number} of {step.total}"
 
 
 def _done_words(result: Outcome) -> str:

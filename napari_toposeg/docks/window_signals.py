@@ -27,6 +27,7 @@ class WindowSignals(QObject):
     placement = Signal(object)
     settings = Signal(object)
     network = Signal(object)
+    objects = Signal(int)
     running = Signal(bool)
     result = Signal(object)
     edited = Signal(bool)
@@ -44,8 +45,8 @@ class WindowSignals(QObject):
         self._lock = threading.Lock()
         self._waiting: list[Step[Any]] = []
         self._running = False
-        names = ("volume", "prior", "placement", "settings", "network", "result", "edited", "mask", "failed", "running")
-        for name in names:
+        names = ("volume", "prior", "placement", "settings", "network", "objects", "result", "edited", "mask", "failed")
+        for name in (*names, "running"):
             getattr(session.events, name).connect(_emitter(getattr(self, name)))
         session.events.step.connect(self._take_step)
         self._step_came.connect(self._give_steps)

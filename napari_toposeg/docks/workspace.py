@@ -57,6 +57,7 @@ class Workspace:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        from napari_toposeg.docks.object_layers import ObjectLayers
         from napari_toposeg.docks.prompt_drawing import PromptDrawing
         from napari_toposeg.docks.result_layers import ResultLayers
         from napari_toposeg.docks.shortcuts import bind_shortcuts
@@ -75,6 +76,7 @@ class Workspace:
         # At the interpreter's end, too: a thread that is still inside torch then would bring the process down.
         weakref.finalize(viewer, self.session.close)
         self.layers = ResultLayers(self)
+        self.object_layers = ObjectLayers(self)
         self.prompt_drawing = PromptDrawing(self)
         bind_shortcuts(self)
         viewer.layers.events.inserted.connect(self._inserted)

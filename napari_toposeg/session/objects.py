@@ -16,7 +16,7 @@ from napari_toposeg.errors import ToposegError, listed
 from napari_toposeg.frame import Box, box_slices
 from napari_toposeg.inference import MultiSegmentation, ObjectTask, part_objects
 from napari_toposeg.priors import Prior
-from napari_toposeg.session.session_object import NOWHERE, ObjectsState, SessionObject
+from napari_toposeg.session.session_object import NOWHERE, ObjectsState, SessionObject, labels_of, outlines_of
 from napari_toposeg.volume import Volume
 
 if TYPE_CHECKING:
@@ -57,6 +57,16 @@ class Objects:
         return len(self._objects) > 1
 
     @property
+    def chosen_number(self) -> int:
+        """The number of the chosen object."""
+        return self._chosen
+
+    @property
+    def chosen_colour(self) -> str:
+        """Its colour."""
+        return self._entry().colour
+
+    @property
     def chosen_object(self) -> SessionObject:
         """The one that everything else of the session is about."""
         with self._session().history.lock:
@@ -64,7 +74,7 @@ class Objects:
 
     def other_voxels(self, box: Box) -> NDArray[np.bool_] | None:
         """(*box) bool: what belongs to the objects that are not chosen; None where there are no such voxels."""
-        others = tuple(one for one in self._objects if one.number != self._chosen and one.result is not None)
+        others = tuple(one for one in self._others_kept() if one.result is not None)
         if [id(one) for one in others] != [id(one) for one in self._others]:
             # A brush asks at every move: what is kept aside does not change meanwhile.
             self._others, self._claimed = others, None
@@ -72,6 +82,14 @@ class Objects:
                 voxels = one.voxels()
                 self._claimed = voxels if self._claimed is None or voxels is None else self._claimed | voxels
         return None if self._claimed is None else self._claimed[box_slices(box)]
+
+    def other_outlines(self) -> tuple[NDArray[np.uint8], Box] | None:
+        """`outlines_of` the placed templates of the objects that are not chosen. Not for a window's thread."""
+        return outlines_of(self._others_kept(), self._session().opened())
+
+    def other_labels(self) -> tuple[NDArray[np.uint8], Box] | None:
+        """`labels_of` their masks."""
+        return labels_of(self._others_kept(), self._session().opened())
 
     # What a person does
 
@@ -294,6 +312,9 @@ class Objects:
         self._objects = self.objects
         self._chosen = number
         self._bring(self._entry())
+
+    def _others_kept(self) -> tuple[SessionObject, ...]:
+        return tuple(one for one in self._objects if one.number != self._chosen)
 
     def _entry(self) -> SessionObject:
         return next(one for one in self._objects if one.number == self._chosen)

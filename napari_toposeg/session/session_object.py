@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.frame import box_of, box_slices
-from napari_toposeg.inference import Outcome, Site
-from napari_toposeg.priors import Placement, Prior
+from napari_toposeg.frame import Box, box_of, box_slices
+from napari_toposeg.inference import Outcome, Site, region_of
+from napari_toposeg.inference.hybrid import part_of
+from napari_toposeg.priors import Placement, Prior, outline
 from napari_toposeg.session.mask import ResultState, Standing
 from napari_toposeg.session.placing import PlacedState
 from napari_toposeg.session.prompts import Mark
 from napari_toposeg.topology import Certificate, betti_numbers
+from napari_toposeg.volume import Volume
 
 NOWHERE = PlacedState(None, None, None, None, np.eye(4))
 """Where a template is of which nothing is known."""
@@ -119,3 +121,39 @@ class ObjectsState:
         for one in self.objects:
             held |= one.mask.weight
         return held
+
+
+def outlines_of(objects: Sequence[SessionObject], volume: Volume) -> tuple[NDArray[np.uint8], Box] | None:
+    """Where the placed templates of objects are.
+
+    Returns
+    -------
+    labels : (*box) uint8
+        Each object's label where its template is; 0 elsewhere.
+    box : Box
+        In canonical voxels. None instead of both where none is placed.
+    """
+    drawn = [
+        (one.label, outline(one.site.template_for(one.prior), one.site.placement, volume.frame))
+        for one in objects
+        if one.prior is not None and one.site is not None
+    ]
+    drawn = [(label, made) for label, made in drawn if made.distance.size]
+    if not drawn:
+        return None
+    box = region_of([made.box for _, made in drawn])
+    labels = np.zeros([high - low for low, high in box], np.uint8)
+    for label, made in drawn:
+        labels[part_of(made.box, box)][made.distance > 0] = label
+    return labels, box
+
+
+def labels_of(objects: Sequence[SessionObject], volume: Volume) -> tuple[NDArray[np.uint8], Box] | None:
+    """The masks of objects as they stand, in the same way, on the whole volume."""
+    run = [(one.label, voxels) for one in objects if (voxels := one.voxels()) is not None]
+    if not run:
+        return None
+    labels = np.zeros(volume.shape, np.uint8)
+    for label, voxels in run:
+        labels[voxels] = label
+    return labels, volume.frame.box
