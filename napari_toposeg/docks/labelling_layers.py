@@ -43,7 +43,9 @@ class LabellingLayers:
         workspace = self._workspace
         viewer, layers = workspace.viewer, workspace.viewer.layers
         before = self._image() if self._image is not None else None
-        old = [layer for layer in (before, workspace.layers.mask) if layer is not None and before is workspace.image]
+        # While a run is under way the mask's layer shows its preview.
+        mask = workspace.layers.mask or workspace.layers.preview
+        old = [layer for layer in (before, mask) if layer is not None and before is workspace.image]
         data, arguments = image_layer_data(looked.volume)
         image = viewer.add_image(data, **arguments)
         self._image = weakref.ref(image)

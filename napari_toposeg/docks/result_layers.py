@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,23 +22,48 @@ if TYPE_CHECKING:
     from napari_toposeg.steps import Step
 
 MASK_NAME = "Mask"
+PREVIEW_NAME = "Preview"
+
+_PREVIEW_OPACITY = 0.45
+_MASK_OPACITY = 0.5
 
 _TIDY_AFTER = 100
 """Milliseconds after a run in which its preview is hidden, before it is removed."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """How the mask's layer looked before a run borrowed it for its preview."""
+
+    layer: weakref.ref[Labels]
+    data: NDArray[np.uint8]
+    place: dict[str, Any]
+    style: dict[str, Any]
+    mode: str
+
+    @classmethod
+    def of(cls, layer: Labels) -> _Look:
+        place, style = (
+            {name: getattr(layer, name) for name in names}
+            for names in (("scale", "translate"), ("name", "colormap", "opacity", "contour"))
+        )
+        return cls(weakref.ref(layer), np.asarray(layer.data), place, style, str(layer.mode))
+
+
 class ResultLayers:
     """Draws a workspace's template, preview and mask; owns nothing else.
 
-    Each layer may be removed by hand at any time: it is made anew when there is something to show again.
+    Each layer may be removed by hand at any time: it is made anew when there is something to show again. A new layer of
+    labels takes napari .1 s of the window's thread, other data .01 s: preview and mask are one layer, which changes its
+    name and its colour. It is made in the click that starts the run, when nothing else waits for the window.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = weakref.proxy(workspace)
         self._template: weakref.ref[Labels] | None = None
         self._preview: weakref.ref[Labels] | None = None
+        self._borrowed: _Look | None = None
         self._mask: weakref.ref[Labels] | None = None
-        # Where another layer has the name, napari gives a longer one.
         self._mask_name = MASK_NAME
         self._object = 0
         self._outline_wanted = 0
@@ -64,7 +90,7 @@ class ResultLayers:
 
     @property
     def preview(self) -> Labels | None:
-        """The layer that shows how a run goes; None where none does."""
+        """The layer that shows how a run goes, first the template as placed; None where none does."""
         layer = self._living(self._preview)
         return layer if layer is not None and not self._tidy_soon.isActive() else None
 
@@ -107,26 +133,81 @@ class ResultLayers:
         box, layout = self._workspace.session.preview_box, self._workspace.layout
         if preview is None or box is None or layout is None:
             return
+        self._draw_preview(layout.array(np.asarray(preview, bool).view(np.uint8)), layout.box_arguments(box))
+
+    def _draw_preview(self, values: NDArray[np.uint8], place: dict[str, Any]) -> None:
         self._preview = self._show(
             self._living(self._preview),
-            layout.array(np.asarray(preview, bool).view(np.uint8)),
-            layout.box_arguments(box),
-            name="Preview",
+            values,
+            place,
+            name=PREVIEW_NAME,
             colour=colours.PREVIEW,
-            opacity=0.45,
+            opacity=_PREVIEW_OPACITY,
         )
 
     def _running_changed(self, running: bool) -> None:
-        mask = self.mask
-        if running and mask is not None and not self._workspace.session.edited:
-            mask.visible = False
-        if running:
-            self._tidy_soon.stop()
-            self._remove_preview()
-        else:
+        if not running:
+            self._give_mask_back()
             self._hide_preview()
-            if mask is not None:
-                mask.visible = True
+            return
+        self._tidy_soon.stop()
+        mask = self.mask
+        if mask is not None and not self._workspace.session.edited and mask.name == self._mask_name:
+            self._remove(self._preview)
+            self._borrow(mask)
+        layout, template = self._workspace.layout, self.template
+        if layout is None:
+            return
+        # Nothing where the outline is not drawn yet: then only the layer is made.
+        values, place = np.zeros((1,) * layout.ndim, np.uint8), layout.box_arguments(((0, 1),) * layout.ndim)
+        if template is not None:
+            values = np.array(template.data)
+            place |= {"scale": template.scale, "translate": template.translate}
+        self._draw_preview(values, place)
+
+    def _borrow(self, mask: Labels) -> None:
+        """Let the mask's layer show the preview."""
+        from napari_toposeg.docks.workspace import derived
+
+        self._borrowed = _Look.of(mask)
+        self._let_mask_go()
+        self._preview = weakref.ref(mask)
+        mask.visible = True
+        mask.metadata.update(derived())
+        # Another array: what it had is the mask's, and comes back where the run gives nothing.
+        mask.data = np.zeros((1,) * mask.ndim, np.uint8)
+        mask.name, mask.contour, mask.opacity = PREVIEW_NAME, 0, _PREVIEW_OPACITY
+        mask.colormap = colours.one_colour(colours.PREVIEW)
+
+    def _give_mask_back(self) -> None:
+        """A run gave nothing: the layer of its preview shows the mask again, as it was."""
+        look, layer = self._end_borrowing()
+        if look is not None and layer is not None:
+            layer.data = look.data
+            for name, value in look.place.items():
+                setattr(layer, name, value)
+            self._make_mask(layer, look)
+
+    def _end_borrowing(self) -> tuple[_Look | None, Labels | None]:
+        look, self._borrowed = self._borrowed, None
+        return look, None if look is None else self._living(look.layer)
+
+    def _make_mask(self, layer: Labels, look: _Look | None) -> None:
+        """The preview's layer is the mask's from now on, which looks as it did before, or anew."""
+        from napari_toposeg.docks.workspace import derived
+
+        self._preview, self._mask = None, weakref.ref(layer)
+        for key in derived():
+            layer.metadata.pop(key, None)
+        style = {"name": MASK_NAME, "opacity": _MASK_OPACITY, "colormap": colours.one_colour(colours.MASK)}
+        for name, value in (style if look is None else look.style).items():
+            setattr(layer, name, value)
+        # Where another layer has the name, napari gives a longer one.
+        self._mask_name = layer.name
+        layer.visible = True
+        self.painting.take_layer(layer)
+        if look is not None:
+            layer.mode = look.mode
 
     def _hide_preview(self) -> None:
         """Removing a layer takes napari some time: not in the same breath in which the mask's is made."""
@@ -145,12 +226,16 @@ class ResultLayers:
         result, mask = session.result, session.mask
         layout, image = self._workspace.layout, self._workspace.image
         if result is None or mask is None or layout is None or image is None:
+            self._give_mask_back()
             # The image is another one: the mask stays, as a layer like any other. Where the run was undone it goes.
             undone = self.mask if result is None else None
             self._let_mask_go()
             if undone is not None and image is not None and shown_by(undone).volume is session.volume:
                 self._workspace.viewer.layers.remove(undone)
             return
+        look, borrowed = self._end_borrowing()
+        if look is not None and borrowed is not None:
+            self._make_mask(borrowed, look)
         layer = self.mask
         # Where another object was chosen, what was painted is kept with that object.
         same, self._object = self._object == session.chosen_number, session.chosen_number
@@ -158,6 +243,9 @@ class ResultLayers:
             # Renamed or painted in: that is somebody's work, and not to be overwritten.
             self._let_mask_go()
             layer = None
+        if layer is None and self.preview is not None:
+            layer = self.preview
+            self._make_mask(layer, None)
         shown = Shown(result.volume, shown_by(image).flipped)
         values = layout.array((mask != 0).view(np.uint8))
         with self.painting.quiet():
@@ -167,7 +255,7 @@ class ResultLayers:
                 layout.box_arguments(result.volume.frame.box),
                 name=MASK_NAME,
                 colour=colours.MASK,
-                opacity=0.5,
+                opacity=_MASK_OPACITY,
                 shown=shown,
             )
         made = self.mask
