@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_toposeg.deformation import Displacement, border_window, resize
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.frame import Box, Frame, clip_box
+from napari_toposeg.frame import Box, Frame, box_slices, clip_box
 from napari_toposeg.inference.continued import after_it, iterations_after
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.finishing import Finished, field_grid, finished
@@ -22,7 +22,7 @@ from napari_toposeg.inference.grids import WINDOW
 from napari_toposeg.inference.honouring import honoured
 from napari_toposeg.inference.hybrid import snapped_on_to_logits
 from napari_toposeg.inference.onto_logits import ITERATIONS, fitted_to_logits
-from napari_toposeg.inference.pixelwise import check_pixelwise, pixelwise_logits
+from napari_toposeg.inference.pixelwise import check_pixelwise, logits_on_voxels, pixelwise_logits
 from napari_toposeg.inference.prompted_logits import heeding
 from napari_toposeg.inference.prompts import Prompts, heard
 from napari_toposeg.inference.segmentation import Segmentation
@@ -100,13 +100,13 @@ def segment_by_network(
         A pixel-wise network of one object, towards whose logits the mask is carried in the end, by simple points alone.
         The two need not see the image through the same window.
     previews : bool
-        Whether the step of the prediction carries a preview: the template as the network deforms it, on `site.region`,
-        with nothing repaired and nothing certified.
+        Whether the steps of the prediction carry previews on `site.region`, with nothing repaired and nothing certified:
+        what a pixel-wise network sees, as soon as it is known, and the template as it is deformed.
 
     Yields
     ------
     Step[Segmentation]
-        Stages prepare, those of the fit to a pixel-wise network's map, predict, refine (one an iteration, where there
+        Stages prepare, of a pixel-wise network predict and those of the fit to its map, predict, refine (one an iteration, where there
         is anything to do), unfold and certify; the last carries the result. `Finish` ends a fit or the refinement
         early, and goes on to the result.
 
@@ -148,7 +148,7 @@ def segment_by_network(
     counting = tuple(told.counting.values())
     explains = settings.refine == "chan-vese"
     after = iterations_after(settings, counting, explains)
-    total = 4 + after + (0 if trained.deforms else ITERATIONS)
+    total = 4 + after + (0 if trained.deforms else 1 + ITERATIONS)
     watch.lap("prepare")
     yield from announced(Step("prepare", 1, total))
     logits = None if hybrid is None else pixelwise_logits(volume, site, hybrid, device)
@@ -161,6 +161,9 @@ def segment_by_network(
         watch.lap("predict")
     else:
         watch.lap("predict")
+        preview = _positive(volume, site, *logits) if previews else None
+        yield from announced(Step("predict", 2, total, preview=preview))
+        watch.lap("preview")
         predicted = yield from _fitted_to(logits, volume, prior, shown, trained, settings, device, total)
         watch.lap("fit")
     (fitted,), (field,), (way,) = predicted.fitted, predicted.fields, predicted.ways
@@ -224,13 +227,21 @@ def _fitted_to(
         fitted = inner.result or fitted
         trail.follow(inner.stage, fitted)
         try:
-            yield Step(inner.stage, 1 + inner.number, total, inner.losses)
+            yield Step(inner.stage, 2 + inner.number, total, inner.losses)
         except Finish:
             break
     # The fit's grid is coarser than the window, and the window's is what all the rest goes by.
     moved = resize(fitted.displacement.cpu(), shown.frame.shape)
     fitted = Fitted(fitted.placement, moved, shown.frame)
     return Predicted((fitted,), (field_on_voxels(volume, fitted),), (trail.way,), shown.region)
+
+
+def _positive(volume: Volume, site: Site, logits: NDArray[np.float32], frame: Frame) -> NDArray[np.bool_]:
+    """What a pixel-wise network sees, from its logits (1, *window), on the region that is looked at."""
+    (values,), seen = logits_on_voxels(logits, frame, volume)
+    inside = np.zeros(volume.shape, bool)
+    inside[box_slices(seen)] = values > 0
+    return inside[box_slices(site.region)]
 
 
 def _preview(volume: Volume, prior: Prior, site: Site, fitted: Fitted) -> NDArray[np.bool_]:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from napari_toposeg.data import phantom
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.evaluation import dice
-from napari_toposeg.frame import box_of
+from napari_toposeg.frame import box_of, box_slices
 from napari_toposeg.inference import Segmentation, Settings, TrainedNetwork, Window, segment_by_network, site_in_box
+from napari_toposeg.inference.pixelwise import logits_on_voxels, pixelwise_logits
 from napari_toposeg.priors import find_prior
 from napari_toposeg.steps import Finish, last
 
@@ -88,6 +89,25 @@ def test_ended_early_the_best_so_far_is_certified(gudhi_betti) -> None:
     step = steps.throw(Finish())
     result = step.result or last(steps)
     assert gudhi_betti(result.full_mask()) == (1, 0, 0)
+
+
+def test_what_the_network_sees_is_shown_before_the_template_is_fitted_to_it() -> None:
+    image = phantom("ball", (30, 28, 24), seed=3)
+    prior = find_prior("ball")
+    site = site_in_box(prior, image.volume, box_of(image.mask))
+    trained = TrainedNetwork(Bright(), Window((32, 32, 32)))
+    steps = list(segment_by_network(image.volume, prior, site, trained, SETTINGS))
+    assert [step.number for step in steps] == sorted({step.number for step in steps})
+    stages = [step.stage for step in steps]
+    seen = steps[stages.index("predict")]
+    assert stages.index("predict") < min(stages.index("affine"), stages.index("fit"))
+    (logits,), box = logits_on_voxels(*pixelwise_logits(image.volume, site, trained), image.volume)
+    whole = np.zeros(image.mask.shape, bool)
+    whole[box_slices(box)] = logits > 0
+    assert whole.any()
+    assert np.array_equal(seen.preview, whole[box_slices(site.region)])
+    *_, deformed = (step.preview for step in steps if step.preview is not None)
+    assert dice(deformed, steps[-1].result.full_mask()[box_slices(site.region)]) > 0.9
 
 
 def test_a_second_pixel_wise_network_is_refused() -> None:
