@@ -12,9 +12,14 @@ from qtpy.QtCore import QObject, QTimer
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_toposeg.docks.one_by_one import OneByOne
+
 _ALIKE: dict[type[Layer], tuple[str, ...]] = {
     Image: ("visible", "opacity", "blending", "scale", "translate", "contrast_limits", "gamma", "colormap"),
-    Labels: ("visible", "opacity", "blending", "scale", "translate", "contour", "brush_size", "n_edit_dimensions"),
+    Labels: (
+        *("visible", "opacity", "blending", "scale", "translate", "colormap"),
+        *("contour", "brush_size", "n_edit_dimensions"),
+    ),
     Points: ("visible", "opacity", "blending", "scale", "translate"),
 }
 """What a mirrored layer has in common with its original, by its events."""
@@ -29,13 +34,16 @@ class MirroredLayers(QObject):
         Whose layers they are.
     model : ViewerModel
         Where they are shown, too.
+    turns : OneByOne
+        A layer takes napari up to .1 s of the window's thread, in each viewer anew: every mirror is made in a turn of
+        its own, those of images first.
     parent : QObject
         While it lives.
     """
 
-    def __init__(self, main: ViewerModel, model: ViewerModel, parent: QObject) -> None:
+    def __init__(self, main: ViewerModel, model: ViewerModel, turns: OneByOne, parent: QObject) -> None:
         super().__init__(parent)
-        self._main, self._model = weakref.proxy(main), model
+        self._main, self._model, self._turns = weakref.proxy(main), model, turns
         self._mirrors: weakref.WeakKeyDictionary[Layer, Layer] = weakref.WeakKeyDictionary()
         self._links: list[tuple[Any, Callable[[Any], None]]] = []
         self._stale: set[Layer] = set()
@@ -47,7 +55,7 @@ class MirroredLayers(QObject):
         main.layers.events.removed.connect(self._removed)
         main.layers.events.reordered.connect(self._reorder)
         for layer in main.layers:
-            self._mirror(layer)
+            self._mirror_soon(layer)
 
     def mirror_of(self, layer: Layer | None) -> Layer | None:
         """What shows this layer; None where it is not mirrored."""
@@ -72,8 +80,7 @@ class MirroredLayers(QObject):
         self._model.layers.clear()
 
     def _inserted(self, event: Any) -> None:
-        self._mirror(event.value)
-        self._reorder()
+        self._mirror_soon(event.value)
 
     def _removed(self, event: Any) -> None:
         mirror = self._mirrors.pop(event.value, None)
@@ -87,9 +94,14 @@ class MirroredLayers(QObject):
             if now != place:
                 self._model.layers.move(now, place)
 
-    def _mirror(self, layer: Layer) -> None:
+    def _mirror_soon(self, layer: Layer) -> None:
         kind = next((one for one in _ALIKE if isinstance(layer, one)), None)
-        if kind is None:
+        if kind is not None:
+            held = weakref.ref(layer)
+            self._turns.add(lambda: self._mirror(held(), kind), urgent=kind is Image)
+
+    def _mirror(self, layer: Layer | None, kind: type[Layer]) -> None:
+        if layer is None or layer not in self._main.layers or layer in self._mirrors:
             return
         mirror = Layer.create(*layer.as_layer_data_tuple())
         self._mirrors[layer] = mirror
@@ -99,6 +111,7 @@ class MirroredLayers(QObject):
         self._link(layer.events.data, self._changed)
         if kind is Points:
             self._link(layer.events.size, self._changed)
+        self._reorder()
 
     def _link(self, emitter: Any, follow: Callable[[Any], None]) -> None:
         emitter.connect(follow)

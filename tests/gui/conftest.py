@@ -127,10 +127,13 @@ class Window:
 
     def hover(self, at: Any, *, view: Any = None) -> None:
         """Move the real mouse over a canonical voxel, with no button pressed."""
+        from qtpy.QtCore import QPoint
+
         model, canvas = (self.viewer if view is None else view.model), self.canvas(view)
         place = self._pixel_of(at, model, canvas)
         self.qtbot.wait(150)
-        self.qtbot.mouseMove(canvas, place - (place - canvas.rect().center()) / 20)
+        self.qtbot.mouseMove(canvas, place + QPoint(3, 3))
+        self.qtbot.wait(20)
         self.qtbot.mouseMove(canvas, place)
 
     def _pixel_of(self, index: Any, model: Any, canvas: Any) -> Any:
@@ -190,6 +193,7 @@ def open_the_views(window: Window) -> Iterator[Callable[[], Any]]:
         open_views(window.workspace)
         window.until(lambda: NAME in window.viewer.window.dock_widgets)
         made = window.viewer.window.dock_widgets[NAME]
+        window.until(lambda: made.complete)
         window.qtbot.wait(300)
         canvases.extend(view.canvas for view in made.views)
         return made

@@ -73,6 +73,7 @@ def test_the_views_show_the_other_directions_in_step_and_strokes_there_are_the_s
     assert gudhi_betti(session.mask) == (1, 0, 0)
 
     window.workspace.prompt_drawing.toggle(include=False)
+    window.until(lambda: dock.complete)
     prompts = coronal.mirrored.mirror_of(window.workspace.prompt_drawing.layer)
     event = Event(window.workspace.layout.world([3, 4, 5]), coronal.model.dims.displayed)
     for callback in prompts.mouse_drag_callbacks:
