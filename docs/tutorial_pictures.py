@@ -1,6 +1,6 @@
 """Takes the pictures of the tutorials: walks through the real window as they say, on the project's own images.
 
-    xvfb-run -a -s "-screen 0 1280x800x24" python docs/tutorial_pictures.py [FOLDER] [--light] [--large]
+    xvfb-run -a -s "-screen 0 1280x800x24" python docs/tutorial_pictures.py [FOLDER/] [STORY] [--light] [--large]
 
 The screen of 1280x800 is that of the smallest laptop on which the docks have to find room; with --large give it one of
 1920x1080, to look at. QT_QPA_PLATFORM must not be "offscreen": napari's canvas cannot be drawn there.
@@ -12,80 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import napari
-from screenshots import take, wait  # keeps everybody's own settings out, before napari is imported
-
-from napari_toposeg.data import phantom
-from napari_toposeg.docks.launch import DOCKS, PLUGIN, open_all
-from napari_toposeg.docks.workspace import Workspace, workspace_of
-from napari_toposeg.frame import box_of, grow_box
-
-FOLDER = Path(__file__).parent / "pictures"
-
-
-class Walk:
-    """A window in which a tutorial is walked through.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the pictures go.
-    suffix : str
-        Of their names.
-    size : (int, int)
-        Of the window, in pixels.
-    """
-
-    def __init__(self, folder: Path, suffix: str, size: tuple[int, int]) -> None:
-        self.folder, self.suffix = folder, suffix
-        self.viewer = napari.Viewer(title="Toposeg", show=False)
-        self.viewer.window.resize(*size)
-        self.viewer.show()
-        open_all(self.viewer)
-        self.viewer.window.resize(*size)
-        self.workspace: Workspace = workspace_of(self.viewer)
-        self.session = self.workspace.session
-        self.docks = {name: self.viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS}
-        wait(lambda: bool(self.docks["Prior"].gallery.priors), seconds=4.0)
-
-    def front(self, name: str) -> Any:
-        """Bring a dock to the front."""
-        dock = self.docks[name]
-        dock.parent().show()
-        dock.parent().raise_()
-        wait(seconds=0.3)
-        return dock
-
-    def take(self, name: str) -> None:
-        take(self.viewer, self.folder, f"{name}{self.suffix}")
-
-    def sample(self, key: str) -> None:
-        self.viewer.open_sample(PLUGIN, key)
-        wait(lambda: self.session.volume is not None)
-        self.viewer.fit_to_view()
-
-    def place(self, prior: str, margin: int) -> None:
-        """Choose a prior and put its box where the organ of the sample is."""
-        dock = self.front("Prior")
-        organ = box_of(phantom(prior).mask)
-        assert organ is not None
-        dock.gallery.button(prior).click()
-        dock.drawing.set_box(grow_box(organ, (margin,) * len(organ)))
-        wait(lambda: self.workspace.layers.template is not None, seconds=1.0)
-
-    def run(self) -> None:
-        segment = self.front("Segment")
-        segment.run_button.click()
-        wait(lambda: not self.session.running and self.session.result is not None, seconds=1.0)
-        template = self.workspace.layers.template
-        if template is not None:
-            template.visible = False
-
-    def close(self) -> None:
-        self.session.close()
-        self.viewer.close()
+from walking import Walk, asked, wait  # keeps everybody's own settings out, before napari is imported
 
 
 def radiologist(walk: Walk) -> None:
@@ -154,17 +82,14 @@ STORIES: dict[str, Callable[[Walk], None]] = {"radiologist": radiologist, "resea
 
 def main() -> None:
     """Take all of them, or those of the stories that are named."""
-    words = [word for word in sys.argv[1:] if not word.startswith("--") and word not in STORIES]
-    folder = Path(words[0]) if words else FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    light = "--light" in sys.argv
-    napari.settings.get_settings().appearance.theme = "light" if light else "dark"
+    folder, themes, named = asked()
     size = (1920, 1080) if "--large" in sys.argv else (1280, 800)
-    for name, story in STORIES.items():
-        if name in sys.argv or not set(STORIES) & set(sys.argv):
-            walk = Walk(folder, "-light" if light else "", size)
-            story(walk)
-            walk.close()
+    for theme, suffix in themes:
+        for name, story in STORIES.items():
+            if name in named or not named:
+                walk = Walk(folder, theme=theme, suffix=suffix, size=size)
+                story(walk)
+                walk.close()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_toposeg.data.broken_masks import BETTI, Broken, broken_map, broken_mask
     from napari_toposeg.data.cases import Case, find_cases, read_case
     from napari_toposeg.data.phantoms import Phantom, phantom, phantom_row
+    from napari_toposeg.data.practice import write_practice
     from napari_toposeg.data.split import Split, cases_of, draw_split, read_split, write_split
     from napari_toposeg.data.undersampling import remove_lines, sampled_lines
 
@@ -30,6 +31,7 @@ _HOMES = {
     "Phantom": "phantoms",
     "phantom": "phantoms",
     "phantom_row": "phantoms",
+    "write_practice": "practice",
     "Split": "split",
     "cases_of": "split",
     "draw_split": "split",
@@ -58,6 +60,7 @@ __all__ = [
     "read_split",
     "remove_lines",
     "sampled_lines",
+    "write_practice",
     "write_split",
 ]
 

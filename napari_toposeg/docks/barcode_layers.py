@@ -25,6 +25,8 @@ ENDS = "Birth and death"
 _BORN, _DIES = "born", "dies"
 _WIDTH = 2
 """Of the set's contour, in voxels."""
+_NEAR = 4.0
+"""Marks' sizes within which birth and death are so near that their words would overlap."""
 _PAUSE_IN_3D = 150
 """Milliseconds between two pictures in 3-D, where each sends the whole region to the graphics card."""
 
@@ -96,6 +98,10 @@ class BarcodeLayers(QObject):
             return
         viewer = self._workspace.viewer
         size = max(max(layout.shape) / 40.0, 3.0)
+        words = list(names)
+        if len(names) == 2 and np.abs(places[0] - places[1]).max() < _NEAR * size:
+            # One beside the other: napari's texts of one layer all stand in the same place about their points.
+            words[1] = f"{' ' * 10}{names[1]}"
         # Above the mark and to its right, so that the voxel itself is seen.
         aside = np.zeros(layout.ndim)
         aside[-2:] = -0.6 * size, 0.6 * size
@@ -108,7 +114,7 @@ class BarcodeLayers(QObject):
                 face_color="transparent",
                 border_color=colour,
                 border_width=0.25,
-                features={"end": names},
+                features={"end": words},
                 text={
                     "string": "{end}",
                     "color": "white",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton
 
+from napari_toposeg.data import write_practice
+from napari_toposeg.data.practice import IMAGES, LABELS
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.dice_curve import DiceCurve
 from napari_toposeg.docks.dock import Dock, caption, rule
@@ -62,6 +65,8 @@ class LabellingDock(Dock):
         self.instructive.setToolTip(
             "What the network got wrong by the topology that you know comes first, then what it is least sure of."
         )
+        self.practice = QPushButton("Practice folder…")
+        self.practice.setToolTip("Makes twelve volumes of a ring in a folder, four of them with a label, and opens it.")
         self.table = LabellingTable()
         self.detail = caption()
         self.previous_button = QPushButton("◀ Previous")
@@ -93,6 +98,7 @@ class LabellingDock(Dock):
         row = QHBoxLayout()
         row.addWidget(self.summary, 1)
         row.addWidget(self.instructive)
+        row.addWidget(self.practice)
         self.rows.addLayout(row)
         self.rows.addWidget(self.table, 1)
         self.rows.addWidget(self.detail)
@@ -108,6 +114,7 @@ class LabellingDock(Dock):
         self.stop_button.clicked.connect(self._stop)
         self.propose_button.clicked.connect(self._propose)
         self.weights_button.clicked.connect(self._ask_for_weights)
+        self.practice.clicked.connect(self._ask_for_practice)
         self.instructive.clicked.connect(lambda: self._sort("instructive", False))
         self.table.sorted_by.connect(self._sort)
         self.table.asked.connect(self.choose)
@@ -165,7 +172,8 @@ class LabellingDock(Dock):
         )
         self.weights_button.setEnabled(opened)
         self.weights_button.setToolTip("Weights that are to propose instead: they have to see whole images.")
-        self.instructive.setEnabled(opened)
+        self.instructive.setVisible(opened)
+        self.practice.setVisible(not opened)
         for button in (self.previous_button, self.next_button):
             button.setEnabled(any(not row.accepted for row in rows))
         self.accept_button.setEnabled(chosen is not None and session.mask is not None)
@@ -189,6 +197,20 @@ class LabellingDock(Dock):
             self.progress.tell(step.number / step.total, f"{doing} {number} of {step.total - 1}")
 
     # What a person does
+
+    def _ask_for_practice(self) -> None:
+        place = QFileDialog.getExistingDirectory(self, "Where a folder to practise on goes")
+        if place:
+            self.practise(place)
+
+    def practise(self, place: str) -> None:
+        """Write a folder to practise on, and open it."""
+        self.workspace.signals.said.emit("Twelve volumes are being made…")
+        self.workspace.later(
+            lambda: write_practice(place),
+            lambda _: self.open(str(Path(place) / IMAGES), str(Path(place) / LABELS)),
+            owner=self,
+        )
 
     def open(self, images: str, labels: str = "") -> None:
         """Open a folder of volumes, and of labels if one is given."""

@@ -70,6 +70,7 @@ class PriorDock(Dock):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
+        row.setSpacing(6)
         row.addWidget(self.images, 1)
         row.addWidget(self.another)
         form.addRow("Image", row)

@@ -10,6 +10,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_toposeg.data import phantom
 from napari_toposeg.docks.labelling_table import LabellingTable
@@ -20,6 +21,16 @@ from napari_toposeg.inference.window import Window as NetworkWindow
 from napari_toposeg.session import Session
 from napari_toposeg.session.labelling_rows import LabellingRow, in_order
 from napari_toposeg.session.labelling_training import TrainingProgress
+
+
+def test_a_folder_to_practise_on_is_made_and_opened_with_a_click(window, tmp_path, monkeypatch) -> None:
+    dock = window.docks["Labelling"]
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "practice"))
+    dock.practice.click()
+    window.until(lambda: dock.table.rows.rowCount() == 12)
+    assert sum(row.status == "accepted" for row in window.session.labelling.rows) == 4
+    assert dock.practice.isHidden()
+    assert not dock.instructive.isHidden()
 
 
 @dataclass(frozen=True)
