@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.choices import SeveralFramesError
 from napari_toposeg.formats.dicom_series import BROKEN, DicomPlane, DicomSeries, choose_series, find_series
+from napari_toposeg.formats.frames_of_files import LPS_TO_RAS
 from napari_toposeg.formats.origins import FileOrigin
 from napari_toposeg.volume import Volume
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _EVEN = 0.05
 """Share of the slice distance by which a slice may lie beside its place: files round to a few micrometres."""

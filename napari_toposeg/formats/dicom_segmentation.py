@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.atomic import replacing
-from napari_toposeg.formats.dicom_reading import LPS_TO_RAS, DicomOrigin
+from napari_toposeg.formats.dicom_reading import DicomOrigin
 from napari_toposeg.formats.dicom_series import BROKEN, frames_of
+from napari_toposeg.formats.frames_of_files import LPS_TO_RAS
 from napari_toposeg.formats.origins import FileOrigin
 from napari_toposeg.formats.paths import split_ending
 from napari_toposeg.volume import Volume

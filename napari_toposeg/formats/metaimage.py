@@ -1,20 +1,22 @@
-"""MetaImage (.mha, and .mhd with its voxels beside it) in and out."""
+"""MetaImage (.mha, and .mhd with its voxels beside it) in and out.
+
+By ourselves: SimpleITK, which has it, takes 264 MB on disk, a third of what torch takes without CUDA; of a file that is cut
+short it says that it does not exist; and it is what the tests compare with.
+"""
 
 from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.atomic import replacing
-from napari_toposeg.formats.frames_of_files import one_frame
-from napari_toposeg.formats.origins import FileOrigin
+from napari_toposeg.formats.file_errors import damaged, several_values
+from napari_toposeg.formats.frames_of_files import LPS_TO_RAS, cube_in_lps, volume_of_frames
 from napari_toposeg.formats.paths import existing_file, split_ending, unknown_ending
 from napari_toposeg.volume import Volume
 
@@ -33,14 +35,7 @@ _TYPES = {
     "MET_DOUBLE": "f8",
 }
 _NAMES = {kind: name for name, kind in _TYPES.items() if name not in ("MET_LONG", "MET_ULONG")}
-_WIDENED: dict[str, np.dtype[Any]] = {"bool": np.dtype(np.uint8), "float16": np.dtype(np.float32)}
 _LONGEST_HEADER = 2**16
-_LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
-
-
-@dataclass(frozen=True, eq=False)
-class MetaImageOrigin(FileOrigin):
-    """A volume's MetaImage file, and the file of its voxels where that is another."""
 
 
 def read_metaimage(path: str | os.PathLike[str], *, frame_number: int | None = None) -> Volume:
@@ -74,29 +69,14 @@ def read_metaimage(path: str | os.PathLike[str], *, frame_number: int | None = N
             raise ValueError(f"Its numbers are {fields['ElementType']}, which is not known")
         channels = int(fields.get("ElementNumberOfChannels", 1))
         if channels != 1:
-            raise ToposegError(
-                f"{path} holds {channels} numbers for each voxel.",
-                why="An image to be segmented has one real number for each voxel.",
-                todo="Save one channel, or the magnitude, as a file of its own.",
-            )
+            raise several_values(path, f"{channels} numbers for each voxel")
         beside = None if fields["ElementDataFile"].upper() == "LOCAL" else file.parent / fields["ElementDataFile"]
         voxels = _voxels(file if beside is None else beside, 0 if beside else behind, fields, shape)
         affine = _affine(fields, len(shape))
     except (OSError, EOFError, ValueError, KeyError, IndexError, zlib.error) as error:
-        said = f"It has no {error.args[0]}" if isinstance(error, KeyError) else str(error).strip()
-        raise ToposegError(
-            f"{path} cannot be read as MetaImage.",
-            why=f"{(said.splitlines() or [type(error).__name__])[0].rstrip('.')}.",
-            todo="Check that the file is whole, and copy or export it again from its source.",
-        ) from error
-    return Volume.from_stored(
-        one_frame(voxels, min(len(shape), 3), path, frame_number),
-        affine,
-        name=split_ending(path)[0],
-        header=MetaImageOrigin((file,) if beside is None else (file, beside)),
-        path=str(path),
-        frame_number=frame_number,
-    )
+        raise damaged(path, "MetaImage", error) from error
+    files = (file,) if beside is None else (file, beside)
+    return volume_of_frames(voxels, min(len(shape), 3), affine, files, frame_number)
 
 
 def write_metaimage(array: NDArray[Any], volume: Volume, path: str | os.PathLike[str]) -> None:
@@ -118,12 +98,10 @@ def write_metaimage(array: NDArray[Any], volume: Volume, path: str | os.PathLike
     """
     if split_ending(path)[1] != ".mha":
         raise unknown_ending(path, (".mha",))
-    stored = volume.to_stored(array)
-    cube = stored if stored.ndim == 3 else stored[:, :, None]
-    kind: np.dtype[Any] = _WIDENED.get(cube.dtype.name, cube.dtype)
-    matrix = _LPS_TO_RAS[:, None] * volume.stored.affine[:3]
+    cube, to_lps = cube_in_lps(array, volume)
+    matrix = to_lps[:3]
     spacing = np.linalg.norm(matrix[:, :3], axis=0)
-    packed = zlib.compress(cube.astype(kind.newbyteorder("<")).tobytes(order="F"), 1)
+    packed = zlib.compress(cube.astype(cube.dtype.newbyteorder("<")).tobytes(order="F"), 1)
     lines = {
         "ObjectType": "Image",
         "NDims": "3",
@@ -137,7 +115,7 @@ def write_metaimage(array: NDArray[Any], volume: Volume, path: str | os.PathLike
         "CenterOfRotation": "0 0 0",
         "ElementSpacing": _words(spacing),
         "DimSize": " ".join(map(str, cube.shape)),
-        "ElementType": _NAMES[kind.str[1:]],
+        "ElementType": _NAMES[cube.dtype.str[1:]],
         "ElementDataFile": "LOCAL",
     }
     with replacing(path) as part, open(part, "wb") as stream:
@@ -203,5 +181,4 @@ def _affine(fields: dict[str, str], ndim: int) -> NDArray[np.float64]:
     affine = np.eye(4)
     affine[:axes, :axes] = matrix[:axes, :axes].T * spacing
     affine[:axes, 3] = origin
-    affine[:3] *= _LPS_TO_RAS[:, None]
-    return affine
+    return LPS_TO_RAS @ affine

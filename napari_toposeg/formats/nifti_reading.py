@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.choices import SeveralFramesError
+from napari_toposeg.formats.file_errors import damaged, several_values
 from napari_toposeg.formats.paths import existing_file, split_ending
 from napari_toposeg.volume import Volume
 
@@ -86,7 +87,7 @@ class NiftiFile:
             shape = tuple(int(size) for size in image.shape)
             affine = _in_millimetres(np.asarray(image.affine, np.float64), header, shape)
         except _BROKEN as error:
-            raise _unreadable(file, error) from error
+            raise damaged(file, "NIfTI", error) from error
         return cls(image, header, shape, affine)
 
     @property
@@ -145,7 +146,7 @@ class NiftiFile:
                 while compressed and number == blocks - 1 and stream.read(_PIECE):
                     pass
         except _BROKEN as error:
-            raise _unreadable(self.path, error) from error
+            raise damaged(self.path, "NIfTI", error) from error
 
     def _check_length(self, needed: int, compressed: bool) -> None:
         there = self.path.stat().st_size
@@ -161,15 +162,6 @@ def _fill(target: NDArray[np.uint8], stream: Any) -> None:
         if not count:
             raise EOFError(f"The file ends after {filled} of {len(target)} bytes of voxels")
         filled += count
-
-
-def _unreadable(path: Path, error: Exception) -> ToposegError:
-    said = str(error).strip().splitlines()
-    return ToposegError(
-        f"{path} cannot be read as NIfTI.",
-        why=f"{said[0].rstrip('.') if said else type(error).__name__}.",
-        todo="Check that the file is whole, and copy or export it again from its source.",
-    )
 
 
 def _in_millimetres(affine: NDArray[np.float64], header: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -236,11 +228,7 @@ def read_nifti(path: str | os.PathLike[str], *, frame_number: int | None = None)
 def _check_type(file: NiftiFile, path: str | os.PathLike[str]) -> None:
     kind = {"V": "colours", "c": "complex numbers"}.get(file.dtype.kind)
     if kind:
-        raise ToposegError(
-            f"{path} holds {kind}.",
-            why="An image to be segmented has one real number for each voxel.",
-            todo="Save one channel, or the magnitude, as a file of its own.",
-        )
+        raise several_values(path, kind)
     if file.dtype.itemsize > 8:
         raise ToposegError(
             f"{path} holds numbers of {8 * file.dtype.itemsize} bits.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.atomic import replacing
-from napari_toposeg.formats.frames_of_files import one_frame
-from napari_toposeg.formats.origins import FileOrigin
+from napari_toposeg.formats.file_errors import damaged, several_values
+from napari_toposeg.formats.frames_of_files import cube_in_lps, volume_of_frames
 from napari_toposeg.formats.paths import existing_file, split_ending, unknown_ending
 from napari_toposeg.volume import Volume
 
@@ -27,11 +26,6 @@ _TO_RAS = {
 }
 _SHORT = {"ras": "right-anterior-superior", "las": "left-anterior-superior", "lps": "left-posterior-superior"}
 _SPACE_KINDS = {"domain", "space", "???", "none", ""}
-
-
-@dataclass(frozen=True, eq=False)
-class NrrdOrigin(FileOrigin):
-    """A volume's NRRD file, and the file of its voxels where that is another."""
 
 
 def read_nrrd(path: str | os.PathLike[str], *, frame_number: int | None = None) -> Volume:
@@ -71,23 +65,11 @@ def read_nrrd(path: str | os.PathLike[str], *, frame_number: int | None = None) 
     except ToposegError:
         raise
     except (*_BROKEN, nrrd.NRRDError) as error:
-        said = str(error).strip().splitlines()
-        raise ToposegError(
-            f"{path} cannot be read as NRRD.",
-            why=f"{said[0].rstrip('.') if said else type(error).__name__}.",
-            todo="Check that the file is whole, and copy or export it again from its source.",
-        ) from error
+        raise damaged(path, "NRRD", error) from error
     beside = file.parent / str(lies) if lies else None
     files = (file, beside) if beside is not None and beside.is_file() else (file,)
     voxels = np.moveaxis(voxels, others, range(len(spatial), voxels.ndim))
-    return Volume.from_stored(
-        one_frame(voxels, len(spatial), path, frame_number),
-        affine,
-        name=split_ending(path)[0],
-        header=NrrdOrigin(files),
-        path=str(path),
-        frame_number=frame_number,
-    )
+    return volume_of_frames(voxels, len(spatial), affine, files, frame_number)
 
 
 def write_nrrd(array: NDArray[Any], volume: Volume, path: str | os.PathLike[str]) -> None:
@@ -111,9 +93,7 @@ def write_nrrd(array: NDArray[Any], volume: Volume, path: str | os.PathLike[str]
 
     if split_ending(path)[1] != ".nrrd":
         raise unknown_ending(path, (".nrrd",))
-    stored = volume.to_stored(array)
-    cube = stored if stored.ndim == 3 else stored[:, :, None]
-    to_lps = np.array([-1.0, -1.0, 1.0, 1.0])[:, None] * volume.stored.affine
+    cube, to_lps = cube_in_lps(array, volume)
     header = {
         "space": "left-posterior-superior",
         "space directions": to_lps[:3, :3].T,
@@ -121,9 +101,8 @@ def write_nrrd(array: NDArray[Any], volume: Volume, path: str | os.PathLike[str]
         "kinds": ["domain"] * 3,
         "encoding": "gzip",
     }
-    values = np.asfortranarray(cube.astype(np.uint8) if cube.dtype == np.bool_ else cube)
     with replacing(path) as part:
-        nrrd.write(str(part), values, header, index_order="F", compression_level=1)
+        nrrd.write(str(part), np.asfortranarray(cube), header, index_order="F", compression_level=1)
 
 
 def _axes(header: Any, ndim: int, path: str | os.PathLike[str]) -> tuple[list[int], list[int]]:
@@ -137,11 +116,7 @@ def _axes(header: Any, ndim: int, path: str | os.PathLike[str]) -> tuple[list[in
     others = [axis for axis in range(ndim) if axis not in spatial]
     for axis in others:
         if kinds[axis] not in (*_SPACE_KINDS, "list", "time", "stub", "scalar"):
-            raise ToposegError(
-                f"{path} holds {kinds[axis]} values.",
-                why="An image to be segmented has one real number for each voxel.",
-                todo="Save one channel, or the magnitude, as a file of its own.",
-            )
+            raise several_values(path, f"{kinds[axis]} values")
     return spatial, others
 
 

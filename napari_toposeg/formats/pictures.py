@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.atomic import replacing
 from napari_toposeg.formats.choices import SeveralFramesError
+from napari_toposeg.formats.file_errors import damaged
 from napari_toposeg.formats.paths import existing_file, split_ending, unknown_ending
 from napari_toposeg.volume import Volume
 
@@ -80,11 +81,7 @@ def read_picture(path: str | os.PathLike[str], *, frame_number: int | None = Non
                 picture.seek(frame_number)
             array = np.asarray(picture if picture.mode in _GREY else picture.convert("L"))
     except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ToposegError(
-            f"{path} cannot be read as a picture.",
-            why=f"{str(error).strip().rstrip('.') or type(error).__name__}.",
-            todo="Check that the file is whole, and copy or export it again from its source.",
-        ) from error
+        raise damaged(path, "a picture", error) from error
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return picture_volume(array, name=split_ending(path)[0], path=str(path))
 
