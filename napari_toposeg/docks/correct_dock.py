@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -66,6 +67,9 @@ class CorrectDock(Dock):
             f"{UNLOCKS}, held while a stroke begins, lifts it for that stroke."
         )
         self.refused = caption()
+        # It changes with every move of the mouse: what lies below must not jump.
+        self.refused.setMinimumHeight(2 * self.refused.fontMetrics().lineSpacing())
+        self.refused.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.undo = self._button("Undo", actions.undo, "Takes the newest change back.")
         self.redo = self._button("Redo", actions.redo, "Does it again.")
         self.accept = self._button(
@@ -116,6 +120,7 @@ class CorrectDock(Dock):
         signals.follow(session.brush.events.refused, self._show_reason, owner=self)
         signals.follow(session.history.events.changed, self._show_history, owner=self)
         workspace.layers.painting.changed.connect(self._show_state)
+        workspace.layers.painting.foretold.connect(self.refused.setText)
 
     def _switch(self, text: str, act: Callable[[Workspace], None], colour: str, tip: str) -> QPushButton:
         button = self._button(text, act, tip)

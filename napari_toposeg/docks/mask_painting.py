@@ -36,12 +36,18 @@ _OURS = ("paint", "erase")
 _SAID_FOR = 4000
 """Milliseconds that the reason stays beside the cursor."""
 
+_LOOKED_AFTER = 60
+"""Milliseconds that the cursor must rest before it says what a stroke would do there."""
+
 
 class MaskPainting(QObject):
     """Paints on the mask's layer through the session's brush, and shows there what the session's mask is."""
 
     changed = Signal()
     """Whether drags paint, erase, or do something else."""
+
+    foretold = Signal(str)
+    """What a stroke would do where the cursor is."""
 
     def __init__(self, workspace: Workspace, layer_of: Callable[[], Labels | None]) -> None:
         super().__init__(workspace.signals)
@@ -53,6 +59,12 @@ class MaskPainting(QObject):
         self._take_soon.setSingleShot(True)
         self._take_soon.setInterval(0)
         self._take_soon.timeout.connect(self._take_painted)
+        self._hovered: tuple[NDArray[np.float64], dict[str, Any]] | None = None
+        self._hinted = False
+        self._foretell_soon = QTimer(self)
+        self._foretell_soon.setSingleShot(True)
+        self._foretell_soon.setInterval(_LOOKED_AFTER)
+        self._foretell_soon.timeout.connect(self._foretell)
         session = workspace.session
         workspace.signals.mask.connect(self._show_box)
         workspace.viewer.layers.selection.events.active.connect(self._active_changed)
@@ -78,8 +90,9 @@ class MaskPainting(QObject):
         layer.events.n_edit_dimensions.disconnect(self._dimensions_changed)
         if str(layer.mode) in _OURS:
             layer.mode = "pan_zoom"
-        if self._drag in layer.mouse_drag_callbacks:
-            layer.mouse_drag_callbacks.remove(self._drag)
+        for callbacks, ours in self._callbacks(layer):
+            if ours in callbacks:
+                callbacks.remove(ours)
 
     def start(self, *, erase: bool = False) -> None:
         """Let the next drag in the canvas paint, or erase."""
@@ -128,14 +141,17 @@ class MaskPainting(QObject):
 
     def take_over(self, layer: Labels) -> None:
         """Let drags on a layer that shows the mask paint through the session, where its mode is one of ours."""
-        callbacks = layer.mouse_drag_callbacks
-        ours = str(layer.mode) in _OURS
-        if self._drag in callbacks:
-            callbacks.remove(self._drag)
-        if ours:
-            for callback in [one for one in callbacks if getattr(one, "__name__", "") == _NAPARIS]:
-                callbacks.remove(callback)
-            callbacks.append(self._drag)
+        painting = str(layer.mode) in _OURS
+        for callbacks, ours in self._callbacks(layer):
+            if ours in callbacks:
+                callbacks.remove(ours)
+            if painting:
+                for callback in [one for one in callbacks if getattr(one, "__name__", "") == _NAPARIS]:
+                    callbacks.remove(callback)
+                callbacks.append(ours)
+
+    def _callbacks(self, layer: Labels) -> tuple[tuple[list[Any], Callable[..., Any]], ...]:
+        return (layer.mouse_drag_callbacks, self._drag), (layer.mouse_move_callbacks, self._hover)
 
     def _active_changed(self, _: Any) -> None:
         self.changed.emit()
@@ -151,10 +167,8 @@ class MaskPainting(QObject):
         # With Alt napari changes the size of its cursor.
         if event.button != 1 or layer.cursor == "circle_frozen":
             return
-        session = self._workspace.session
-        erase = str(layer.mode) == "erase" or layer.selected_label == 0
-        locked = False if UNLOCKS in event.modifiers else None
-        stroke = session.brush.begin(erase=erase, axis=self._axis(layer, event), locked=locked)
+        self._foretell_soon.stop()
+        stroke = self._workspace.session.brush.begin(**self._manner(layer, event))
         try:
             last = self._place(layer, event)
             if last is not None:
@@ -169,6 +183,31 @@ class MaskPainting(QObject):
         finally:
             # Also where napari drops the drag, since the layer was removed meanwhile.
             stroke.end()
+
+    def _manner(self, layer: Labels, event: Any) -> dict[str, Any]:
+        """How a stroke that begins now paints."""
+        erase = str(layer.mode) == "erase" or layer.selected_label == 0
+        locked = False if UNLOCKS in event.modifiers else None
+        return {"erase": erase, "axis": self._axis(layer, event), "locked": locked}
+
+    def _hover(self, layer: Labels, event: Any) -> None:
+        """The cursor moves, and no stroke is drawn: where it comes to rest it says what one would do."""
+        place = self._place(layer, event)
+        self._hovered = None if place is None else (place, self._manner(layer, event))
+        self._foretell_soon.start()
+
+    def _foretell(self) -> None:
+        hovered, self._hovered = self._hovered, None
+        if hovered is None or not self.painting:
+            return
+        told = self._workspace.session.brush.foretell(hovered[0], **hovered[1])
+        self.foretold.emit("" if told is None else told.words)
+        # Only what is in the way is worth a text over the picture.
+        if told is not None and told.hindered:
+            QToolTip.showText(QCursor.pos(), told.words, msecShowTime=_SAID_FOR)
+        elif self._hinted:
+            QToolTip.hideText()
+        self._hinted = told is not None and told.hindered
 
     def _place(self, layer: Labels, event: Any) -> NDArray[np.float64] | None:
         """Where the cursor points to, in canonical voxels; in 3-D the first voxel of the mask on the line of sight."""

@@ -17,6 +17,9 @@ from napari_toposeg.topology import Footprint, Painted, paint, stroke_footprint
 
 if TYPE_CHECKING:
     from napari_toposeg.session.session import Session
+    from napari_toposeg.volume import Volume
+
+_TAKEN = "These voxels belong to another object"
 
 
 class BrushEvents(SignalGroup):
@@ -40,6 +43,22 @@ class BrushSettings:
 
     radius: float = 4.0
     locked: bool = True
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What a stroke would do.
+
+    Attributes
+    ----------
+    words : str
+        "Paints here.", "Erases 12 of 30 voxels here." and why not all of them.
+    hindered : bool
+        Whether any voxel would not follow.
+    """
+
+    words: str
+    hindered: bool
 
 
 class Stroke:
@@ -79,12 +98,7 @@ class Stroke:
         volume = session.volume
         if volume is None or session.result is not self._result:
             return None
-        places = np.atleast_2d(np.asarray(points, float))
-        axes = None if self._axis is None else [axis for axis in range(volume.ndim) if axis != self._axis]
-        footprint = stroke_footprint(
-            places, self._settings.radius, volume.shape, tuple(map(float, volume.spacing)), plane=axes
-        )
-        return self.paint(footprint)
+        return self.paint(_footprint(points, self._settings.radius, volume, self._axis))
 
     def paint(self, footprint: Footprint, *, erase: bool | None = None, tell: bool = True) -> Painted | None:
         """Paint what a footprint covers."""
@@ -95,7 +109,9 @@ class Stroke:
             if voxels is None or result is None or result is not self._result:
                 return None
             if not (self._erase if erase is None else erase):
-                footprint = self._of_nobody_else(footprint)
+                footprint, taken = _of_nobody_else(self._session, footprint)
+                if taken:
+                    self._session.brush.events.refused.emit(_TAKEN)
             painted = paint(
                 voxels,
                 footprint,
@@ -114,14 +130,6 @@ class Stroke:
         if painted.reason:
             self._session.brush.events.refused.emit(painted.reason)
         return painted
-
-    def _of_nobody_else(self, footprint: Footprint) -> Footprint:
-        """A footprint without what belongs to other objects of the session."""
-        theirs = self._session.other_voxels(tuple((side.start, side.stop) for side in footprint.box))
-        if theirs is None or not (footprint.inside & theirs).any():
-            return footprint
-        self._session.brush.events.refused.emit("These voxels belong to another object")
-        return replace(footprint, inside=footprint.inside & ~theirs)
 
     def end(self) -> MaskDelta | None:
         """The stroke is over: it goes into the history as one change. None where nothing was flipped."""
@@ -205,6 +213,45 @@ class SessionBrush:
             raise ToposegError("There is no mask to paint on.", todo="Press Run first.")
         return Stroke(self._session, settings, erase=erase, axis=axis)
 
+    def foretell(
+        self, point: ArrayLike, *, erase: bool = False, axis: int | None = None, locked: bool | None = None
+    ) -> Foretold | None:
+        """What a dab here would do, without doing it: a cursor says so before the button is pressed.
+
+        Parameters
+        ----------
+        point : (ndim,) array
+            Canonical voxel, not necessarily whole.
+        erase, axis, locked
+            As in `begin`.
+
+        Returns
+        -------
+        Foretold or None
+            None beyond the image, and where there is no mask.
+        """
+        mask, volume = self._session.working_mask, self._session.volume
+        with self._session.history.lock:
+            voxels, result = mask.voxels, mask.result
+            if voxels is None or result is None or volume is None:
+                return None
+            footprint, taken = _footprint(point, self._settings.radius, volume, axis), False
+            if not erase:
+                footprint, taken = _of_nobody_else(self._session, footprint)
+            if not footprint.inside.any():
+                return Foretold(f"Paints nothing here. {_TAKEN}.", True) if taken else None
+            painted = paint(
+                voxels,
+                footprint,
+                erase=erase,
+                locked=self._settings.locked if locked is None else locked,
+                connectivity=result.certificate.connectivity,
+                betti=mask.betti,
+            )
+        words = painted.foretold(erase=erase)
+        words = f"{words} The rest belongs to another object." if taken else words
+        return Foretold(words, taken or bool(painted.refused.any()))
+
     def paint(self, points: ArrayLike, *, axis: int | None = None, locked: bool | None = None) -> Painted:
         """Paint along a line (n, ndim) of canonical voxels, as one stroke. See `begin`.
 
@@ -269,6 +316,21 @@ class SessionBrush:
         assert painted is not None  # the mask was there a moment ago
         stroke.end()
         return painted
+
+
+def _of_nobody_else(session: Session, footprint: Footprint) -> tuple[Footprint, bool]:
+    """A footprint without what belongs to other objects of the session, and whether anything did."""
+    theirs = session.other_voxels(tuple((side.start, side.stop) for side in footprint.box))
+    if theirs is None or not (footprint.inside & theirs).any():
+        return footprint, False
+    return replace(footprint, inside=footprint.inside & ~theirs), True
+
+
+def _footprint(points: ArrayLike, radius: float, volume: Volume, axis: int | None) -> Footprint:
+    """What the brush covers along a line, as a disk across an axis or as a ball."""
+    places = np.atleast_2d(np.asarray(points, float))
+    axes = None if axis is None else [other for other in range(volume.ndim) if other != axis]
+    return stroke_footprint(places, radius, volume.shape, tuple(map(float, volume.spacing)), plane=axes)
 
 
 def _stroke_name(settings: BrushSettings, erase: bool) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.topology.connectivity import check_connectivity, touches_at_corners
-from napari_toposeg.topology.refusals import classify_refused, refusal_words
+from napari_toposeg.topology.refusals import classify_refused, foretold_words, refusal_words
 from napari_toposeg.topology.simple_points import PLANE_SHIFT, neighbour_offsets, simple_in
 
 _WANTED, _QUEUED = 1, 2
@@ -60,6 +60,10 @@ class Painted:
     def reason(self) -> str:
         """Why most of what was refused was refused; empty where nothing was."""
         return next(iter(self.reasons), "")
+
+    def foretold(self, *, erase: bool) -> str:
+        """What the stroke would do, for whoever has not painted it yet: "Paints here."."""
+        return foretold_words(int(self.flipped.sum()), int(self.refused.sum()), self.reason, erase=erase)
 
 
 def stroke_footprint(

@@ -100,3 +100,30 @@ def refusal_words(kind: int, *, erase: bool, ndim: int, betti: Sequence[int] | N
         PARTING: "Here the background would be parted: "
         + ("a cavity would appear" if no_tunnel else "a tunnel would close, or a cavity appear"),
     }[kind]
+
+
+def foretold_words(flipped: int, refused: int, reason: str, *, erase: bool) -> str:
+    """What a stroke is going to do, before it is done: "Paints 12 of 30 voxels. Here two parts would touch: ...".
+
+    Parameters
+    ----------
+    flipped, refused : int
+        How many voxels would change, and how many ought to and would not.
+    reason : str
+        Why most of these would not.
+    erase : bool
+        Whether the voxels are to be cleared.
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    verb = "Erases" if erase else "Paints"
+    if not flipped and not refused:
+        return "There is no mask to erase here." if erase else "All of this is in the mask."
+    if not refused:
+        return f"{verb} here."
+    if not flipped:
+        return f"{verb} nothing here. {reason}."
+    return f"{verb} {flipped} of {flipped + refused} voxels here. {reason}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_toposeg.docks.display import from_display
 from napari_toposeg.docks.going import go_to
@@ -100,6 +100,39 @@ def test_where_a_stroke_would_break_the_topology_it_says_why_and_shift_lifts_the
     dock.undo.click()
     assert np.array_equal(session.mask, mask)
     assert window.line.badge.text() == "✓ Certified"
+
+
+def test_where_the_brush_would_break_the_topology_the_cursor_says_so_before_it_is_pressed(corrected):
+    window, session, dock = corrected, corrected.session, corrected.docks["Correct"]
+    mask = session.mask.copy()
+    middle = np.round(np.argwhere(mask).mean(axis=0)).astype(int)
+    go_to(window.workspace, middle)
+    session.brush.radius = 1.0
+    dock.reach.setCurrentIndex(1)
+    dock.reach.activated.emit(1)
+    dock.erase.click()
+    window.hover(middle)
+    said = "Erases nothing here. This lies within the mask: a cavity would appear."
+    window.until(lambda: dock.refused.text() == said)
+    assert QToolTip.text() == said
+    edge = middle.copy()
+    while mask[tuple(edge)]:
+        edge[0] += 1
+    window.hover(edge)
+    window.until(lambda: dock.refused.text() == "Erases here.")
+    window.until(lambda: QToolTip.text() != said)
+    window.hover((1, 1, middle[2]))
+    window.until(lambda: dock.refused.text() == "There is no mask to erase here.")
+    dock.paint.click()
+    window.hover((2, 2, middle[2]))
+    window.until(lambda: "a new piece would appear" in dock.refused.text())
+    assert np.array_equal(session.mask, mask)
+    assert not session.edited
+    dock.paint.click()
+    assert dock.refused.text() == "A stroke goes as far as it breaks nothing, and says why where it stops."
+    window.hover(middle)
+    window.qtbot.wait(200)
+    assert "A stroke goes" in dock.refused.text()
 
 
 def test_other_tools_of_napari_keep_the_topology_too(corrected, gudhi_betti):

@@ -60,6 +60,33 @@ def test_a_locked_stroke_changes_the_mask_and_its_certificate_still_holds(ball, 
     assert session.history.names[-1] == "Stroke of radius 3 mm"
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1, 2])
+@pytest.mark.parametrize("erase", [False, True])
+def test_what_a_stroke_would_do_is_foretold_as_it_then_comes_and_nothing_is_done(ball, axis, erase) -> None:
+    session, image = ball
+    session.brush.radius = 2.5
+    random = np.random.default_rng(1)
+    hindered = []
+    for at in (*random.integers(0, image.volume.shape, (20, 3)), *random.choice(np.argwhere(image.mask), 20)):
+        before, names, result = session.mask.copy(), session.history.names, session.result
+        told = session.brush.foretell(at, erase=erase, axis=axis)
+        assert np.array_equal(session.mask, before)
+        assert (session.history.names, session.result, session.edited) == (names, result, session.edited)
+        stroke = session.brush.begin(erase=erase, axis=axis)
+        painted = stroke.draw(at)
+        stroke.end()
+        assert told.hindered == painted.refused.any()
+        assert told.words == painted.foretold(erase=erase)
+        assert not told.hindered or painted.reason in told.words
+        hindered.append(told.hindered)
+        unlocked = session.brush.foretell(at, erase=erase, axis=axis, locked=False)
+        assert not unlocked.hindered
+    assert len(set(hindered)) == 2
+    assert session.brush.foretell((-9.0, 4.0, 4.0)) is None
+    session.take_result(None)
+    assert session.brush.foretell((4.0, 4.0, 4.0)) is None
+
+
 def test_an_unlocked_stroke_says_what_the_certificate_now_is(ball, gudhi_betti) -> None:
     session, image = ball
     middle = np.argwhere(image.mask).mean(axis=0)

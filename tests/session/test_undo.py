@@ -1,6 +1,6 @@
 """Undo against a model of it: random paints, placements, prompts, runs, and the way back from all of them.
 
-TOPOSEG_ACTIONS=5000 for the long one, of some minutes.
+5,000 of them; TOPOSEG_ACTIONS=400 for a look between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from napari_toposeg.session import Session
 from napari_toposeg.topology import betti_numbers
 from napari_toposeg.volume import Volume
 
-ACTIONS = int(os.environ.get("TOPOSEG_ACTIONS", "1000"))
+ACTIONS = int(os.environ.get("TOPOSEG_ACTIONS", "5000"))
 
 
 def counted(session) -> None:

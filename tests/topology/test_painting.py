@@ -248,3 +248,23 @@ def test_a_stroke_is_refused_where_it_makes_no_sense():
         paint(mask, Footprint((slice(0, 6), slice(0, 1)), np.ones((6, 1), bool)))
     with pytest.raises(ToposegError, match="does not exist"):
         paint(mask, stroke_footprint((2, 2), 1, (5, 5)), connectivity=26)
+
+
+@pytest.mark.parametrize(
+    ("at", "radius", "erase", "said"),
+    [
+        ((15, 26), 2.0, False, "Paints here."),
+        ((15, 22), 1.0, False, "All of this is in the mask."),
+        ((15, 29), 1.0, False, "Paints nothing here. This touches no part of the mask: a new piece would appear."),
+        ((15, 15), 6.5, False, "This is the last voxel of a hole: it would be filled."),
+        ((15, 29), 1.0, True, "There is no mask to erase here."),
+        ((15, 24), 1.0, True, "Erases here."),
+        ((15, 22), 4.0, True, "Here the mask would be cut: a ring would open, or a piece break in two."),
+        ((15, 22), 0.5, True, "Erases nothing here. This lies within the mask: a hole would appear."),
+    ],
+)
+def test_what_a_stroke_would_do_is_said_in_words_before_it_is_done(at, radius, erase, said):
+    mask = ring((31, 31), 6.5, 6.0)
+    footprint = stroke_footprint([at], radius, mask.shape)
+    painted = paint(mask, footprint, erase=erase, betti=(1, 1))
+    assert painted.foretold(erase=erase).endswith(said)
