@@ -6,6 +6,7 @@ arithmetic: 5,000 bars are drawn in 9 ms.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -105,21 +106,21 @@ class BarcodeView(pg.PlotWidget):  # type: ignore[misc]
         self._hover.setData([], [])
         self._mark_bar(self._mark, number, 2.0)
 
-    def fit(self) -> None:
-        """Show all of it."""
-        raise NotImplementedError
-
     # What a picture of its own kind does
 
-    def _draw(self, drawn: Drawn) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def fit(self) -> None:
+        """Show all of it."""
 
+    @abstractmethod
+    def _draw(self, drawn: Drawn) -> None: ...
+
+    @abstractmethod
     def _distances(self, drawn: Drawn, place: QPointF, width: float, height: float) -> NDArray[np.float64]:
         """(m,) pixels from a place, in levels, to each bar; a pixel is so wide and high there."""
-        raise NotImplementedError
 
-    def _mark_bar(self, item: pg.PlotCurveItem, number: int | None, width: float) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _mark_bar(self, item: pg.PlotCurveItem, number: int | None, width: float) -> None: ...
 
     def _zoomed(self, *_: object) -> None:
         pass

