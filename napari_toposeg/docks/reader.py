@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.docks.display import image_layer_data
+from napari_toposeg.docks.opening import read_beside_window
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import (
     SESSION_ENDING,
@@ -16,7 +17,6 @@ from napari_toposeg.formats import (
     SeveralFramesError,
     SeveralSeriesError,
     can_read,
-    read_volume,
     split_ending,
 )
 from napari_toposeg.volume import Volume
@@ -35,8 +35,10 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], Any
     return read if can_read(first) else None
 
 
-def read(path: str | Sequence[str]) -> list[LayerData]:
+def read(path: str | Sequence[str]) -> list[LayerData] | list[tuple[None]]:
     """Read one or more files as layers: masks and label maps as labels, anything else as an image.
+
+    What takes a while is read beside the window: see `read_beside_window`.
 
     Raises
     ------
@@ -51,11 +53,14 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         if one in read_already:
             continue
         volume = _chosen(one)
+        if volume is None:
+            continue
         origin = volume.stored.header
         if isinstance(origin, DicomOrigin):
             read_already.update(str(file) for file in origin.files)
         layers.append(layer_data(volume))
-    return layers
+    # As npe2 has it where there is nothing to add: a person pressed Cancel.
+    return layers or [(None,)]
 
 
 def open_as_session(path: str | Sequence[str]) -> list[tuple[None]]:
@@ -100,12 +105,12 @@ def is_label_map(voxels: NDArray[Any]) -> bool:
     return len(values) <= _MOST_LABELS and int(values[counts.argmax()]) == 0
 
 
-def _chosen(path: str, frame: int | None = None, series: str | None = None) -> Volume:
-    """A volume; of several series or frames, that which a person chooses."""
+def _chosen(path: str, frame: int | None = None, series: str | None = None) -> Volume | None:
+    """A volume; of several series or frames, that which a person chooses. None where the reading was cancelled."""
     from qtpy.QtWidgets import QApplication
 
     try:
-        return read_volume(path, frame_number=frame, series=series)
+        return read_beside_window(path, frame, series)
     except SeveralSeriesError as several:
         if QApplication.instance() is None:
             raise

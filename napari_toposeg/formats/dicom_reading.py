@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from napari_toposeg.formats.choices import SeveralFramesError
 from napari_toposeg.formats.dicom_series import BROKEN, DicomPlane, DicomSeries, choose_series, find_series
 from napari_toposeg.formats.frames_of_files import LPS_TO_RAS
 from napari_toposeg.formats.origins import FileOrigin
+from napari_toposeg.steps import Step, Steps, last
 from napari_toposeg.volume import Volume
 
 _EVEN = 0.05
@@ -68,6 +70,20 @@ def read_dicom(
         If there is no image, several series or frames to choose from, a slice is missing, slices lie unevenly or not
         above one another, or the voxels cannot be decoded.
     """
+    return last(dicom_steps(path, series=series, frame_number=frame_number))
+
+
+def dicom_steps(
+    path: str | os.PathLike[str], *, series: int | str | None = None, frame_number: int | None = None
+) -> Steps[Volume]:
+    """Read a DICOM series, a plane a step: many compressed ones take a while. See `read_dicom`.
+
+    Yields
+    ------
+    Step
+        "look" while the headers are read, then "decode"; the last one has the volume.
+    """
+    yield Step("look", 0, 1)
     found = find_series(path)
     chosen = choose_series(found, path, series)
     frames, affine = _arranged(chosen, path)
@@ -80,17 +96,22 @@ def read_dicom(
             todo="Choose another, or leave out --frame.",
         )
     planes = frames[frame_number or 0]
-    voxels = _voxels(planes, chosen)
+    decoded: NDArray[Any] | None = None
+    for number, voxels in enumerate(_voxels(planes, chosen)):
+        decoded = voxels
+        yield Step("decode", number + 1, len(planes) + 1)
+    assert decoded is not None, "a series has planes"
     files = tuple(dict.fromkeys(plane.path for plane in planes))
     name = re.sub(r"[^\w.-]+", "_", chosen.description).strip("_.") or files[0].parent.name or "series"
-    return Volume.from_stored(
-        voxels,
+    volume = Volume.from_stored(
+        decoded if len(planes) > 1 else decoded[..., 0],
         affine,
         name=name,
         header=DicomOrigin(files, planes, chosen),
         path=str(files[0]),
         frame_number=frame_number,
     )
+    yield Step("decode", len(planes) + 1, len(planes) + 1, result=volume)
 
 
 def _arranged(
@@ -125,20 +146,30 @@ def _arranged(
         place.sort(key=lambda plane: plane.order)
     if len({len(place) for place in places}) > 1:
         few, many = min(map(len, places)), max(map(len, places))
+        number = next(number for number, place in enumerate(places) if len(place) == few)
         raise ToposegError(
             f"The images of {path} make no volume.",
-            why=f"In some places there are {many} of them, in others {few}.",
+            why=f"In some places there are {many} of them, in others {few}, first at "
+            f"{_slice_words([place[0] for place in places], number)}.",
             todo="Export each acquisition as a series of its own, or export the series again in full.",
         )
-    positions = np.array([place[0].position for place in places])
-    affine[:3, 3] = positions[0]
+    first = [place[0] for place in places]
+    affine[:3, 3] = first[0].position
     if len(places) > 1:
-        affine[:3, 2] = _slice_step(positions, normal / length, path)
+        affine[:3, 2] = _slice_step(first, normal / length, path)
     return [tuple(frame) for frame in zip(*places, strict=True)], LPS_TO_RAS @ affine
 
 
-def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64], path: object) -> NDArray[np.float64]:
+def _slice_words(planes: list[DicomPlane], *numbers: int) -> str:
+    """Which slices are meant: "slices 2 and 3 of 20 (IM2 and IM3)"."""
+    which = " and ".join(str(number + 1) for number in numbers)
+    files = " and ".join(dict.fromkeys(planes[number].path.name for number in numbers))
+    return f"{'slice' if len(numbers) == 1 else 'slices'} {which} of {len(planes)} ({files})"
+
+
+def _slice_step(planes: list[DicomPlane], normal: NDArray[np.float64], path: object) -> NDArray[np.float64]:
     """(3,) From one slice to the next, in LPS mm; a tilted gantry moves it within the plane, too."""
+    positions = np.array([plane.position for plane in planes])
     gaps = np.diff(positions @ normal)
     usual = float(np.median(gaps))
     wide = np.flatnonzero(gaps > 1.5 * usual)
@@ -147,29 +178,32 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64], pat
         where, lost = int(wide[0]), int(np.round(lacking - 1).sum())
         raise ToposegError(
             f"Of the series in {path} {lost} {'slice is' if lost == 1 else 'slices are'} missing.",
-            why=f"The first gap, of {gaps[where]:.4g} mm where others have {usual:.4g} mm, is between slices "
-            f"{where + 1} and {where + 2} of {len(positions)}.",
+            why=f"The first gap, of {gaps[where]:.4g} mm where others have {usual:.4g} mm, is between "
+            f"{_slice_words(planes, where, where + 1)}.",
             todo="Export the series again in full.",
         )
     step: NDArray[np.float64] = (positions[-1] - positions[0]) / (len(positions) - 1)
     off = positions - (positions[0] + np.arange(len(positions))[:, None] * step)
     if np.abs(off @ normal).max() > _EVEN * usual:
+        worst = int(np.abs(off @ normal).argmax())
         raise ToposegError(
             f"The slices of {path} lie unevenly.",
-            why=f"From one to the next it is {gaps.min():.4g} to {gaps.max():.4g} mm.",
+            why=f"From one to the next it is {gaps.min():.4g} to {gaps.max():.4g} mm; farthest from its place, by "
+            f"{np.abs(off @ normal).max():.3g} mm, is {_slice_words(planes, worst)}.",
             todo="Resample the series to one slice distance with the tool that made it.",
         )
     if np.linalg.norm(off, axis=1).max() > max(_EVEN * usual, _SAME_PLACE):
+        worst = int(np.linalg.norm(off, axis=1).argmax())
         raise ToposegError(
             f"The slices of {path} do not lie above one another.",
-            why=f"One lies {np.linalg.norm(off, axis=1).max():.3g} mm beside its place.",
+            why=f"Farthest from its place, by {np.linalg.norm(off[worst]):.3g} mm, is {_slice_words(planes, worst)}.",
             todo="Export the series again, or resample it with the tool that made it.",
         )
     return step
 
 
-def _voxels(planes: tuple[DicomPlane, ...], series: DicomSeries) -> NDArray[Any]:
-    """(columns, rows[, slices]) what the stored numbers of the planes mean."""
+def _voxels(planes: tuple[DicomPlane, ...], series: DicomSeries) -> Iterator[NDArray[Any]]:
+    """(columns, rows, slices) what the stored numbers of the planes mean: the same array, with one more each time."""
     rows, columns = series.shape
     voxels: NDArray[Any] | None = None
     kind = _kind(planes, series.stored)
@@ -184,8 +218,7 @@ def _voxels(planes: tuple[DicomPlane, ...], series: DicomSeries) -> NDArray[Any]
             slope, intercept = plane.scaling
             stored = stored * slope + intercept
         voxels[..., number] = stored.T
-    assert voxels is not None, "a series has planes"
-    return voxels if len(planes) > 1 else voxels[..., 0]
+        yield voxels
 
 
 def _kind(planes: tuple[DicomPlane, ...], stored: tuple[int, bool]) -> np.dtype[Any] | None:

@@ -1,7 +1,7 @@
 """MetaImage (.mha, and .mhd with its voxels beside it) in and out.
 
-By ourselves: SimpleITK, which has it, takes 264 MB on disk, a third of what torch takes without CUDA; of a file that is cut
-short it says that it does not exist; and it is what the tests compare with.
+By ourselves: SimpleITK, which has it, takes 264 MB on disk, a third of what torch takes without CUDA; of a file that is
+cut short it says that it does not exist; and it is what the tests compare with.
 """
 
 from __future__ import annotations

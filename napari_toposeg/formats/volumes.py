@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.formats.dicom_reading import read_dicom
+from napari_toposeg.formats.dicom_reading import dicom_steps, read_dicom
 from napari_toposeg.formats.dicom_segmentation import read_dicom_segmentation, write_dicom_segmentation
 from napari_toposeg.formats.dicom_series import is_dicom, is_segmentation
 from napari_toposeg.formats.metaimage import read_metaimage, write_metaimage
@@ -29,6 +29,7 @@ from napari_toposeg.formats.paths import (
     unknown_ending,
 )
 from napari_toposeg.formats.pictures import read_picture, write_picture
+from napari_toposeg.steps import Step, Steps
 from napari_toposeg.volume import Volume
 
 _MASKS_IN_3D = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
@@ -80,6 +81,16 @@ def read_volume(
         return read_dicom(path, series=series, frame_number=frame_number)
     existing_file(path)
     raise unknown_ending(path, (*ENDINGS, *DICOM_ENDINGS))
+
+
+def volume_steps(
+    path: str | os.PathLike[str], frame_number: int | None = None, *, series: int | str | None = None
+) -> Steps[Volume]:
+    """Read an image of any known kind, a DICOM series a plane a step. See `read_volume` and `dicom_steps`."""
+    if _kind_of(path) == "dicom" and (os.path.isdir(path) or not is_segmentation(path)):
+        yield from dicom_steps(path, series=series, frame_number=frame_number)
+    else:
+        yield Step("read", 1, 1, result=read_volume(path, frame_number, series=series))
 
 
 def can_read(path: str | os.PathLike[str]) -> bool:

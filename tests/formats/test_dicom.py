@@ -250,10 +250,13 @@ def cut_short(write, block, folder):
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        (lacking, r"1 slice is missing.*4 mm where others have 2 mm, is between slices 2 and 3 of 4"),
-        (uneven, r"unevenly.*1.6 to 2.4 mm"),
-        (askew, "do not lie above one another"),
-        (unequal, r"make no volume.*there are 2 of them, in others 1"),
+        (
+            lacking,
+            r"1 slice is missing.*4 mm where others have 2 mm, is between slices 2 and 3 of 4 .007_1 and 021_3.\.",
+        ),
+        (uneven, r"unevenly.*1.6 to 2.4 mm; farthest from its place, by 0.4 mm, is slice 3 of 5 .014_2.\."),
+        (askew, r"do not lie above one another. Farthest from its place, by 3 mm, is slice 3 of 5 .014_2.\."),
+        (unequal, r"make no volume.*there are 2 of them, in others 1, first at slice 3 of 5 .014_2.\."),
         (cut_short, "cannot be read as DICOM"),
     ],
 )
