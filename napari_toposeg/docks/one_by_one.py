@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 
 class OneByOne(QObject):
-    """Does one thing in a turn of the window's loop; events and pictures come in between.
+    """Does one thing in every other turn of the window's loop; events and pictures come in between.
 
     Parameters
     ----------
@@ -24,6 +24,7 @@ class OneByOne(QObject):
         super().__init__(parent)
         self._urgent: deque[Callable[[], None]] = deque()
         self._others: deque[Callable[[], None]] = deque()
+        self._busy = self._rests = False
         self._turn = QTimer(self)
         self._turn.setInterval(0)
         self._turn.timeout.connect(self._do_next)
@@ -32,6 +33,11 @@ class OneByOne(QObject):
     def waiting(self) -> int:
         """How much there still is to do."""
         return len(self._urgent) + len(self._others)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is just being done."""
+        return self._busy
 
     def add(self, do: Callable[[], None], *, urgent: bool = False) -> None:
         """Do something in a turn of its own, after what was added before, but before all that is not urgent."""
@@ -46,9 +52,18 @@ class OneByOne(QObject):
         self._turn.stop()
 
     def _do_next(self) -> None:
+        # What was made is drawn in the next turn, for the first time: that takes as long as to make it.
+        self._rests = not self._rests
+        if not self._rests:
+            return
         waiting = self._urgent or self._others
         if not waiting:
             self._turn.stop()
+            self._rests = False
             return
-        waiting.popleft()()
+        self._busy = True
+        try:
+            waiting.popleft()()
+        finally:
+            self._busy = False
         self.done.emit()

@@ -70,6 +70,9 @@ class LinkedView(QWidget):
         rows.insertWidget(1, self.canvas, 1)
         self.model.mouse_double_click_callbacks.clear()
         self.model.mouse_double_click_callbacks.append(self._double_clicked)
+        # Before there is a layer, it costs nothing to turn to the axis and to the slice that will be seen.
+        main = self._workspace.viewer.dims
+        self.model.dims.ndim, self.model.dims.range = main.ndim, main.range
         self.mirrored = MirroredLayers(self._workspace.viewer, self.model, self._turns, self)
 
     def mirror_of(self, layer: Layer | None) -> Any:
@@ -264,7 +267,8 @@ class ViewsDock(Dock):
             self._setting = False
 
     def _view_moved(self, event: Any) -> None:
-        if self._setting or not self._open:
+        # What is made in a view moves it to its own middle, and is not to move the main one.
+        if self._setting or self._turns.busy or not self._open:
             return
         view = next((one for one in self.views if one.model.dims is event.source), None)
         main = self.workspace.viewer.dims
