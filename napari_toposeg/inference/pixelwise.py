@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_toposeg.errors import ToposegError, ToposegWarning
 from napari_toposeg.frame import Box, Frame, clip_box, resample
+from napari_toposeg.inference.brightness import heeding_brightness
 from napari_toposeg.inference.devices import choose_device
 from napari_toposeg.inference.segmentation import PixelwiseSegmentation
 from napari_toposeg.inference.settings import Certify, Settings
@@ -63,7 +64,7 @@ def pixelwise_logits(
     Returns
     -------
     logits : (q, *window) float32
-        One channel by object, on the window's grid.
+        One channel by object, on the window's grid. They heed the image's brightness as `trained` says.
     frame : Frame
         Where that grid lies.
 
@@ -76,8 +77,12 @@ def pixelwise_logits(
     frame = window_frame(trained.window, volume.frame, site.within)
     check_finite(volume, seen_box(frame, volume.frame))
     where = choose_device(device, ndim=volume.ndim) if isinstance(device, str) else device
-    answer = trained.logits(shown_image(volume, frame), where)[0]
-    return answer.float().cpu().numpy(), frame
+    shown = shown_image(volume, frame)
+    logits = trained.logits(shown, where)[0].float().cpu().numpy()
+    if trained.brightness:
+        seen = shown[0, 0].numpy()
+        logits = np.stack([heeding_brightness(channel, seen, trained.brightness) for channel in logits])
+    return logits, frame
 
 
 def logits_on_voxels(logits: NDArray[np.float32], frame: Frame, volume: Volume) -> tuple[NDArray[np.float32], Box]:

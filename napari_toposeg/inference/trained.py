@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_toposeg.errors import ToposegError
-from napari_toposeg.inference.weights.card import Card, window_to_dict
+from napari_toposeg.inference.brightness import BRIGHTNESS
+from napari_toposeg.inference.weights.card import SYNTHETIC, Card, window_to_dict
 from napari_toposeg.inference.window import Window
 from napari_toposeg.networks import DeformationNetwork, Deformed
 
@@ -29,6 +30,9 @@ class TrainedNetwork:
         Which network it is; default: the name of its class.
     weights, sha256 : str
         Name and hash of its file of weights; empty where it comes from none.
+    brightness : float
+        How much its map heeds how bright the image is in and out of it (`heeding_brightness`); 0: not at all. Of a
+        network that answers with logits only.
     """
 
     network: nn.Module
@@ -36,6 +40,7 @@ class TrainedNetwork:
     name: str = ""
     weights: str = ""
     sha256: str = ""
+    brightness: float = 0.0
 
     @property
     def deforms(self) -> bool:
@@ -49,6 +54,7 @@ class TrainedNetwork:
             "weights": self.weights or None,
             "sha256": self.sha256 or None,
             "window": window_to_dict(self.window),
+            **({"brightness": self.brightness} if self.brightness else {}),
         }
 
     def deformed(self, image: Tensor, templates: Tensor, device: torch.device) -> Deformed:
@@ -105,5 +111,10 @@ class TrainedNetwork:
 
 
 def trained_network(network: nn.Module, card: Card) -> TrainedNetwork:
-    """What `load_weights` gives, ready to be asked."""
-    return TrainedNetwork(network, card.window, card.network, card.name, card.sha256)
+    """What `load_weights` gives, ready to be asked.
+
+    A pixel-wise network that was trained on synthetic images alone does not know how bright the organ is in images like
+    this one, and its map heeds that by `BRIGHTNESS`; one that was trained on patients does.
+    """
+    knows = card.split.get("train", ()) != (SYNTHETIC,) or isinstance(network, DeformationNetwork)
+    return TrainedNetwork(network, card.window, card.network, card.name, card.sha256, 0.0 if knows else BRIGHTNESS)

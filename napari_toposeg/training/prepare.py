@@ -14,7 +14,7 @@ from torch import nn
 from napari_toposeg.data import Case, Split, cases_of, draw_split, find_cases, read_case, read_split
 from napari_toposeg.errors import ToposegError, ToposegWarning, listed
 from napari_toposeg.formats import read_prior, write_prior
-from napari_toposeg.inference.weights import load_weights
+from napari_toposeg.inference.weights import SYNTHETIC, load_weights
 from napari_toposeg.networks import (
     NETWORK_NAMES,
     PRESET_NAMES,
@@ -74,7 +74,7 @@ def divided_cases(config: TrainingConfig, split: Split | None = None) -> Divided
     """
     data = config.data
     if data.synthetic:
-        return Divided((), (), (), (), Split(("synthetic",), (), (), config.seed))
+        return Divided((), (), (), (), Split((SYNTHETIC,), (), (), config.seed))
     cases = find_cases(data.images, data.labels or None, patient=data.patient)
     patients = sorted({case.patient for case in cases})
     if split is None:

@@ -1,6 +1,6 @@
 """Trained networks on disk: the weights, the card that says what they are, and the names they are asked for by."""
 
-from napari_toposeg.inference.weights.card import Card, TrainedPrior, card_from_dict, card_to_dict
+from napari_toposeg.inference.weights.card import SYNTHETIC, Card, TrainedPrior, card_from_dict, card_to_dict
 from napari_toposeg.inference.weights.defaults import default_weights
 from napari_toposeg.inference.weights.registry import (
     KnownWeights,
@@ -15,6 +15,7 @@ from napari_toposeg.inference.weights.registry import (
 from napari_toposeg.inference.weights.storage import Weights, read_card, read_weights, save_weights
 
 __all__ = [
+    "SYNTHETIC",
     "Card",
     "KnownWeights",
     "TrainedPrior",

@@ -18,6 +18,9 @@ from napari_toposeg.networks import NetworkSettings, settings_from_dict, setting
 FORMAT = 1
 """Version of the two files' layout. It grows when an older program would misread them."""
 
+SYNTHETIC = "synthetic"
+"""What the split names where a network was trained on no patient."""
+
 
 @dataclass(frozen=True)
 class TrainedPrior:
