@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal
-from qtpy.QtWidgets import QApplication, QProgressDialog
+from qtpy.QtWidgets import QApplication, QMainWindow, QProgressDialog, QWidget
 
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats import volume_steps
@@ -15,6 +15,9 @@ from napari_toposeg.volume import Volume
 
 _PATIENCE = 0.3
 """Seconds for which the window waits. Most files are read by then, and nothing else can happen meanwhile."""
+
+_WIDEST = 420
+"""Pixels of the path that is shown."""
 
 _STAGES = {"look": "Looking through the files", "read": "Reading"}
 
@@ -56,7 +59,9 @@ def read_beside_window(path: str, frame_number: int | None = None, series: str |
 
 def _wait(reading: _Reading) -> None:
     loop = QEventLoop()
-    box = QProgressDialog(f"Opening {reading.path}", "Cancel", 0, 0, QApplication.activeWindow())
+    box = QProgressDialog("", "Cancel", 0, 0, _window())
+    path = box.fontMetrics().elidedText(reading.path, Qt.TextElideMode.ElideMiddle, _WIDEST)
+    box.setLabelText(f"Opening:\n{path}")
     box.setWindowTitle("Opening")
     box.setWindowModality(Qt.WindowModality.ApplicationModal)
     box.setMinimumDuration(0)
@@ -68,7 +73,7 @@ def _wait(reading: _Reading) -> None:
             box.setMaximum(step.total)
             box.setValue(step.number)
         doing = _STAGES.get(step.stage, f"Slice {min(step.number + 1, step.total - 1)} of {step.total - 1}")
-        box.setLabelText(f"{doing}:\n{reading.path}")
+        box.setLabelText(f"{doing}:\n{path}")
 
     box.canceled.connect(reading.cancel)
     # Both come from the other thread, and wait until the loop runs.
@@ -82,6 +87,12 @@ def _wait(reading: _Reading) -> None:
     box.canceled.disconnect(reading.cancel)
     box.close()
     box.deleteLater()
+
+
+def _window() -> QWidget | None:
+    """The window in front: its colours are the box's."""
+    windows = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow) and one.isVisible()]
+    return QApplication.activeWindow() or next(iter(windows), None)
 
 
 class _Reading(QObject):
