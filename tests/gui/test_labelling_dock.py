@@ -202,9 +202,12 @@ def test_what_was_painted_is_kept_when_somebody_goes_on_and_the_keys_do_what_the
 ) -> None:
     from qtpy.QtGui import QShortcut
 
+    keys = {shortcut.key().toString(): shortcut for shortcut in dock.findChildren(QShortcut)}
+    # Where no folder is open, the key is about the volume that is seen.
+    keys["Shift+Y"].activated.emit()
+    assert "There is no mask to accept" in window.line.message.text()
     opened(window, dock, phantoms)
     labelling = window.session.labelling
-    keys = {shortcut.key().toString(): shortcut for shortcut in dock.findChildren(QShortcut)}
     assert all(
         f"({key})" in button.toolTip()
         for key, button in zip(
