@@ -78,7 +78,7 @@ def main() -> None:
     """Take all of them."""
     folder, themes, _ = asked()
     for theme, suffix in themes:
-        for story in (one_organ, two_organs):
+        for story in (two_organs, one_organ):  # what is compiled when the window opens is, by the second one
             walk = Walk(folder, theme=theme, suffix=suffix, size=SIZE)
             story(walk)
             walk.close()
