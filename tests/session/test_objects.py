@@ -7,6 +7,7 @@ import json
 import nibabel
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from napari_toposeg.data import phantom_row
 from napari_toposeg.errors import ToposegError
@@ -190,6 +191,29 @@ def test_a_brush_takes_nothing_from_another_object(session, organs) -> None:
     session.brush.paint([np.argwhere(ring)[0], np.argwhere(session.mask)[0]])
     assert not (session.mask & ring).any()
     assert refused == ["These voxels belong to another object"]
+
+
+def test_locked_strokes_are_the_chosen_objects_keep_its_topology_and_are_foretold(session, organs, gudhi_betti) -> None:
+    place_both(session, organs)
+    run(session)
+    betti = {one.name: one.result.certificate.betti_mask for one in session.objects}
+    for chosen in session.objects:
+        session.choose_object(chosen.name)
+        before, session.brush.radius = session.mask.copy(), 2.0
+        (other,) = (one for one in session.objects if one.name != chosen.name)
+        theirs = other.voxels()
+        for start in np.argwhere(before)[:: before.sum() // 8]:
+            session.brush.paint([start, start + np.array([2, 3, 1])])
+            session.brush.erase([start - np.array([1, 0, 2]), start])
+        assert (session.mask != before).any()
+        assert gudhi_betti(session.mask) == betti[chosen.name]
+        (still,) = (one for one in session.objects if one.name == other.name)
+        assert np.array_equal(still.voxels(), theirs)
+        assert not (theirs & session.mask).any()
+        session.brush.radius = 0.0
+        told = session.brush.foretell(np.unravel_index(distance_transform_edt(theirs).argmax(), theirs.shape))
+        assert told.hindered
+        assert told.words == "Paints nothing here. These voxels belong to another object."
 
 
 def test_what_two_claim_goes_to_the_one_in_which_it_lies_deeper(organs, made_outcome) -> None:
