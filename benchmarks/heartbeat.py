@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Heartbeat:
     def __init__(self) -> None:
         self._beats: list[Beat] = []
         self._painted = 0.0
+        self.canvases: weakref.WeakSet[object] = weakref.WeakSet()
+        """Those that have drawn since it was cleared."""
         self._last = (0.0, 0.0, 0.0, 0.0)
         self._timer = QTimer()
         self._timer.timeout.connect(self._beat)
@@ -58,6 +61,7 @@ class Heartbeat:
             begun = time.perf_counter()
             paint(canvas)
             self._painted += time.perf_counter() - begun
+            self.canvases.add(canvas)
 
         _qt.CanvasBackendDesktop.paintGL = timed
 
@@ -81,19 +85,24 @@ class Heartbeat:
         return tuple(self._beats)
 
 
+def longest(beats: tuple[Beat, ...]) -> Beat:
+    """The beat that came latest."""
+    return max(beats, key=lambda beat: beat.late)
+
+
 def rows_of(beats: tuple[Beat, ...], when: str) -> list[list[str]]:
     """A table's rows of figure and what is wanted: the longest stall, and what is left of it without this and that."""
-    late, worked, queued, painted = np.array([(b.late, b.worked, b.queued, b.painted) for b in beats]).T
-    longest = int(late.argmax())
+    late, worked, queued = np.array([(beat.late, beat.worked, beat.queued) for beat in beats]).T
+    worst = longest(beats)
 
     def row(what: str, seconds: float, wanted: str = "") -> list[str]:
         return [what, f"{1000 * seconds:.0f} ms", wanted]
 
     return [
-        row(f"longest stall, {when}", late[longest], "100 ms"),
-        row("- the window's thread itself worked for", worked[longest]),
-        row("- it waited for a core that others had for", queued[longest]),
-        row("- of both, vispy drew for", painted[longest]),
+        row(f"longest stall, {when}", worst.late, "100 ms"),
+        row("- the window's thread itself worked for", worst.worked),
+        row("- it waited for a core that others had for", worst.queued),
+        row("- of both, vispy drew for", worst.painted),
         row("longest stall less the wait for a core", float((late - queued).max()), "100 ms"),
         row("longest work of the window's thread in one turn", float(worked.max()), "100 ms"),
         row("99 of 100 beats are late by at most", float(np.percentile(late, 99))),
