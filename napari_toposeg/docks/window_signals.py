@@ -13,10 +13,14 @@ from typing import Any
 
 from psygnal import SignalInstance
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from napari_toposeg.session import Session
 from napari_toposeg.steps import Step
+
+_PAUSE = 100
+"""Milliseconds from some steps to the next, unless they carry a preview. Whatever is drawn anew beside a canvas of
+OpenGL, a line of progress too, has Qt put the whole window together anew: in software, half of a run's second."""
 
 
 class WindowSignals(QObject):
@@ -45,11 +49,15 @@ class WindowSignals(QObject):
         self._lock = threading.Lock()
         self._waiting: list[Step[Any]] = []
         self._running = False
+        self._since = QElapsedTimer()
+        self._give_soon = QTimer(self)
+        self._give_soon.setSingleShot(True)
+        self._give_soon.timeout.connect(self._give_steps)
         names = ("volume", "prior", "placement", "settings", "network", "objects", "result", "edited", "mask", "failed")
         for name in (*names, "running"):
             getattr(session.events, name).connect(_emitter(getattr(self, name)))
         session.events.step.connect(self._take_step)
-        self._step_came.connect(self._give_steps)
+        self._step_came.connect(self._consider_steps)
         self._done.connect(self._call)
         self.running.connect(self._forget_steps)
 
@@ -87,21 +95,35 @@ class WindowSignals(QObject):
         with self._lock:
             first = not self._waiting
             self._waiting.append(step)
-        if first:
+        if first or step.preview is not None:
             self._step_came.emit()
+
+    def _consider_steps(self) -> None:
+        with self._lock:
+            urgent = any(step.preview is not None for step in self._waiting)
+        passed = self._since.elapsed() if self._since.isValid() else _PAUSE
+        if urgent or passed >= _PAUSE:
+            self._give_steps()
+        elif not self._give_soon.isActive():
+            self._give_soon.start(_PAUSE - passed)
 
     def _give_steps(self) -> None:
         with self._lock:
             steps, self._waiting = self._waiting, []
         if steps and self._running:
+            self._since.start()
             self.steps.emit(steps)
 
     def _forget_steps(self, running: bool) -> None:
-        """What still waits belongs to a run that is over or dropped."""
-        self._running = running
+        """A run is over: its last steps are given, but no preview, which would be drawn over its mask."""
+        was, self._running = self._running, running
+        self._give_soon.stop()
         if not running:
             with self._lock:
-                self._waiting = []
+                steps, self._waiting = self._waiting, []
+            last = [step for step in steps if step.preview is None]
+            if was and last:
+                self.steps.emit(last)
 
     def _call(self, then: Callable[[Any], None], value: Any) -> None:
         then(value)

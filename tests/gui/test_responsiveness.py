@@ -115,3 +115,17 @@ def test_threads_take_turns_more_often_than_python_lets_them_by_itself() -> None
         assert sys.getswitchinterval() == pytest.approx(0.0001, rel=0.02)  # who has shorter ones keeps them
     finally:
         sys.setswitchinterval(before)
+
+
+def test_every_step_of_a_run_is_given_in_order_and_not_each_by_itself(
+    window: Any, ball_file: Path, organ_box: Any
+) -> None:
+    window.open(ball_file)
+    window.place(organ_box)
+    came: list[int] = []
+    given: list[list[int]] = []
+    window.session.events.step.connect(lambda step: came.append(step.number))
+    window.workspace.signals.steps.connect(lambda steps: given.append([step.number for step in steps]))
+    window.run(iterations=12)
+    assert [number for steps in given for number in steps] == came
+    assert len(given) < len(came)
