@@ -100,15 +100,15 @@ def segment_by_network(
         A pixel-wise network of one object, towards whose logits the mask is carried in the end, by simple points alone.
         The two need not see the image through the same window.
     previews : bool
-        Whether the steps of the prediction carry previews on `site.region`, with nothing repaired and nothing certified:
-        what a pixel-wise network sees, as soon as it is known, and the template as it is deformed.
+        Whether the steps of the prediction carry previews on `site.region`, with nothing repaired and nothing
+        certified: what a pixel-wise network sees, as soon as it is known, and the template as it is deformed.
 
     Yields
     ------
     Step[Segmentation]
-        Stages prepare, of a pixel-wise network predict and those of the fit to its map, predict, refine (one an iteration, where there
-        is anything to do), unfold and certify; the last carries the result. `Finish` ends a fit or the refinement
-        early, and goes on to the result.
+        Stages prepare, of a pixel-wise network predict and those of the fit to its map, predict, refine (one an
+        iteration, where there is anything to do), unfold and certify; the last carries the result. `Finish` ends a fit
+        or the refinement early, and goes on to the result.
 
     Raises
     ------
