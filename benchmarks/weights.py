@@ -82,7 +82,7 @@ BOX_COUNTS = {"slack": (-0.01, 0.05), "slack_spread": 0.03}
 RING = SyntheticSettings(wall=(0.1, 0.85), **BOX_COUNTS)
 RECIPES = {
     "annulus": replace(FLAT, stages=(Stage(6, 4000, drawn=RING), Stage(8, 4000, seed=1, drawn=RING))),
-    "disk": FLAT,
+    "disk": replace(FLAT, stages=(Stage(8, 4000, drawn=SyntheticSettings(**BOX_COUNTS)),)),
     # Seen on the choosing half: images that end close to a hippocampus, are blurred on so coarse a window, and pale.
     # What is shipped began its second stage with the first one's weights as float16.
     "ball": Recipe(
