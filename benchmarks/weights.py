@@ -80,9 +80,15 @@ FLAT = Recipe("mltpsn", (96, 96), (Stage(6, 4000),), {"features": 16})
 BOX_COUNTS = {"slack": (-0.01, 0.05), "slack_spread": 0.03}
 """A box that is drawn so closely says where the object ends."""
 RING = SyntheticSettings(wall=(0.1, 0.85), **BOX_COUNTS)
+ROUND = SyntheticSettings(
+    thinness=(0.45, 1.0), bend=(0.0, 0.2), blur=(0.5, 3.0), contrast=0.1, fading=0.6, **BOX_COUNTS
+)
 RECIPES = {
     "annulus": replace(FLAT, stages=(Stage(6, 4000, drawn=RING), Stage(8, 4000, seed=1, drawn=RING))),
-    "disk": replace(FLAT, stages=(Stage(8, 4000, drawn=SyntheticSettings(**BOX_COUNTS)),)),
+    # Rounder, paler and more blurred at last: seen on photographs of skin lesions, of which there is no choosing half.
+    "disk": replace(
+        FLAT, stages=(Stage(8, 4000, drawn=SyntheticSettings(**BOX_COUNTS)), Stage(6, 4000, seed=1, drawn=ROUND))
+    ),
     # Seen on the choosing half: images that end close to a hippocampus, are blurred on so coarse a window, and pale.
     # What is shipped began its second stage with the first one's weights as float16.
     "ball": Recipe(
