@@ -5,7 +5,8 @@ looked at when the fit was made (`cases.development_of`), is the reported half: 
 "reported", as many others "aside", on which the same is looked at. All others may be chosen on; as many of these are
 "choosing". Of a patient 5 slices count, evenly spread over those in which the heart's wall is a closed ring.
 
-The photographs, the CT and the spinal cord are "others": all of them are reported, and nothing is chosen on them.
+The photographs, the CT and the spinal cord are "others": all of them are reported, and nothing is chosen on them but
+which of two networks of the disk is shipped, on the first 12 photographs.
 """
 
 from __future__ import annotations

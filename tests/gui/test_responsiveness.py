@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from qtpy.QtCore import QTimer
 
 from napari_toposeg.docks import responsiveness
@@ -129,3 +131,27 @@ def test_every_step_of_a_run_is_given_in_order_and_not_each_by_itself(
     window.run(iterations=12)
     assert [number for steps in given for number in steps] == came
     assert len(given) < len(came)
+
+
+def test_pytorch_keeps_a_core_free_after_napari_has_compiled_its_labels(
+    window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later, threads = window.workspace.later, []
+
+    def at_once(work: Any, then: Any, **owner: Any) -> None:
+        if threading.current_thread() is thread:
+            then(work())
+        else:
+            later(work, then, **owner)
+
+    def as_the_compute_thread_does() -> None:
+        window.workspace.warm_up()
+        threads.append(torch.get_num_threads())
+
+    # As napari's compiled code leaves them the first time; PyTorch counts them for each thread.
+    monkeypatch.setattr(responsiveness, "load_labels", lambda: torch.set_num_threads(os.cpu_count() or 2))
+    thread = threading.Thread(target=as_the_compute_thread_does)
+    monkeypatch.setattr(window.workspace, "later", at_once)
+    thread.start()
+    window.until(lambda: not thread.is_alive())
+    assert threads == [max(1, (os.cpu_count() or 2) - 1)]
