@@ -32,7 +32,7 @@ import torch
 import tyro
 from documented import write_table
 from heartbeat import Heartbeat, longest, rows_of
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication
 
@@ -88,6 +88,9 @@ def live(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
                 return
             raise RuntimeError(f"Something that was waited for did not come in {LONGEST:.0f} s.")
         QApplication.processEvents()
+        # What Qt's own loop would delete: until then napari's wheel turns for a file that has long been read, and each
+        # turn has the whole window drawn anew, 20 times a second.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         time.sleep(0.001)
 
 
