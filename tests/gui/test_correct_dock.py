@@ -116,7 +116,7 @@ def test_where_the_brush_would_break_the_topology_the_cursor_says_so_before_it_i
     window.until(lambda: dock.refused.text() == said)
     assert QToolTip.text() == said
     edge = middle.copy()
-    while mask[tuple(edge + [1, 0, 0])]:
+    while mask[edge[0] + 1, edge[1], edge[2]]:
         edge[0] += 1
     window.hover(edge)
     window.until(lambda: dock.refused.text() == "Erases here.")
