@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from napari_toposeg.errors import ToposegError
 from napari_toposeg.session import Session
 from napari_toposeg.topology import betti_numbers
 from napari_toposeg.volume import Volume
@@ -86,7 +88,9 @@ class Hand(RuleBasedStateMachine):
     @precondition(lambda self: self.session.placement is not None)
     @rule(by=st.tuples(*[st.integers(-2, 2)] * 3))
     def move(self, by) -> None:
-        self.session.move_placement(np.array(by, float))
+        # Moved far enough, it would lie outside of the image: refused, and nothing has changed.
+        with suppress(ToposegError):
+            self.session.move_placement(np.array(by, float))
         self.did()
 
     @rule(at=st.tuples(*[st.integers(-2, 24)] * 3), include=st.booleans())
