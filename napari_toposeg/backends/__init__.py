@@ -2,5 +2,6 @@
 
 from napari_toposeg.backends.command import Command
 from napari_toposeg.backends.compute_thread import ComputeThread, Job
+from napari_toposeg.backends.priority import stand_back
 
-__all__ = ["Command", "ComputeThread", "Job"]
+__all__ = ["Command", "ComputeThread", "Job", "stand_back"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -10,8 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-_NICENESS = 10
-"""How far a command stands back behind the window where both want the processor."""
+from napari_toposeg.backends.priority import let_stand_back
 
 
 class Command:
@@ -57,10 +55,7 @@ class Command:
             encoding="utf-8",
             errors="replace",
         )
-        if hasattr(os, "setpriority"):
-            # It may be over already.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
+        let_stand_back(self._process.pid)
         self._reader = threading.Thread(target=self._read, name="toposeg-command", daemon=True)
         self._reader.start()
 

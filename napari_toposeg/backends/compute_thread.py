@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from napari_toposeg.backends.priority import stand_back
 from napari_toposeg.steps import Finish, Step, Steps
 
 Result = TypeVar("Result")
@@ -154,6 +155,7 @@ class ComputeThread:
         return job.generation not in (-1, self._generation)
 
     def _work(self) -> None:
+        stand_back()
         while (job := self._jobs.get()) is not None:
             self._run_errands()
             job.run(self._is_stale, self._run_errands)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Points
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.drawn_layers import DrawnLayers, labels
 from napari_toposeg.docks.going import go_to
 from napari_toposeg.docks.workspace import Workspace, derived
 from napari_toposeg.session.barcode_events import SelectedBar
 from napari_toposeg.session.barcode_map import BarcodeMap
 
 if TYPE_CHECKING:
-    from napari.layers import Labels, Layer, Points
+    from napari.layers import Labels
 
 LEVEL_SET = "Super-level set"
 ENDS = "Birth and death"
@@ -45,7 +45,7 @@ class BarcodeLayers(QObject):
         self._inside: NDArray[np.bool_] | None = None
         self._threshold = 0.5
         self._wanted = True
-        self._layers: dict[str, weakref.ref[Layer]] = {}
+        self._layers = DrawnLayers(workspace)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._draw)
@@ -53,19 +53,19 @@ class BarcodeLayers(QObject):
     @property
     def level_set(self) -> Labels | None:
         """The layer of the super-level set."""
-        return self._living(LEVEL_SET)
+        return self._layers.get(LEVEL_SET)
 
     @property
     def ends(self) -> Points | None:
         """The layer of a bar's birth and death voxels: in this order, where it has both."""
-        return self._living(ENDS)
+        return self._layers.get(ENDS)
 
     def set_map(self, map_: BarcodeMap | None, threshold: float) -> None:
         """Show the super-level set of another map, or of none."""
         self._map, self._threshold, self._inside = map_, threshold, None
-        self._remove(ENDS)
+        self._layers.remove(ENDS)
         if map_ is None:
-            self._remove(LEVEL_SET)
+            self._layers.remove(LEVEL_SET)
         self._soon.start(0)
 
     def set_threshold(self, threshold: float) -> None:
@@ -87,16 +87,15 @@ class BarcodeLayers(QObject):
         """Mark where a bar begins and ends, or nothing."""
         layout, map_ = self._workspace.layout, self._map
         if selected is None or layout is None or map_ is None:
-            self._remove(ENDS)
+            self._layers.remove(ENDS)
             return
         ends = [(_BORN, selected.bar.birth_voxel), (_DIES, selected.bar.death_voxel)]
         places = np.array([voxel for _, voxel in ends if voxel is not None]).reshape(-1, layout.ndim)
         names = [name for name, voxel in ends if voxel is not None]
         # Made anew: napari's points cannot change symbols, texts and number at once.
-        self._remove(ENDS)
+        self._layers.remove(ENDS)
         if not names:
             return
-        viewer = self._workspace.viewer
         size = max(max(layout.shape) / 40.0, 3.0)
         words = list(names)
         if len(names) == 2 and np.abs(places[0] - places[1]).max() < _NEAR * size:
@@ -105,9 +104,9 @@ class BarcodeLayers(QObject):
         # Above the mark and to its right, so that the voxel itself is seen.
         aside = np.zeros(layout.ndim)
         aside[-2:] = -0.6 * size, 0.6 * size
-        self._add(
+        self._layers.put(
             ENDS,
-            lambda: viewer.add_points(
+            Points(
                 layout.index(places),
                 size=size,
                 symbol=["disc" if name == _BORN else "square" for name in names],
@@ -140,44 +139,22 @@ class BarcodeLayers(QObject):
         layer = self.level_set
         if self._inside is None or self._inside.shape != map_.levels.shape:
             self._inside = np.empty(map_.levels.shape, np.bool_)
-            self._remove(LEVEL_SET)
+            self._layers.remove(LEVEL_SET)
             layer = None
         # Into the array that the layer shows: nothing is made anew while the line is dragged.
         np.greater_equal(map_.levels, np.float32(self._threshold), out=self._inside)
         if layer is not None:
             layer.refresh()
             return
-        viewer, inside = self._workspace.viewer, self._inside
-
-        def make() -> Labels:
-            made = viewer.add_labels(
-                layout.array(inside.view(np.uint8)),
+        self._layers.put(
+            LEVEL_SET,
+            labels(
+                layout.array(self._inside.view(np.uint8)),
                 name=LEVEL_SET,
                 colormap=colours.one_colour(colours.LEVEL_SET),
+                contour=_WIDTH,
+                editable=False,
                 metadata=derived(),
                 **layout.box_arguments(map_.box),
-            )
-            made.contour = _WIDTH
-            made.editable = False
-            return made
-
-        self._add(LEVEL_SET, make)
-
-    def _living(self, name: str) -> Any:
-        reference = self._layers.get(name)
-        layer = reference() if reference is not None else None
-        return layer if layer is not None and layer in self._workspace.viewer.layers else None
-
-    def _add(self, name: str, make: Callable[[], Layer]) -> None:
-        self._workspace.leave_out_of_garbage()
-        layers = self._workspace.viewer.layers
-        chosen = list(layers.selection)
-        self._layers[name] = weakref.ref(make())
-        # What a person had selected stays so.
-        if chosen:
-            layers.selection = [layer for layer in chosen if layer in layers]
-
-    def _remove(self, name: str) -> None:
-        layer = self._living(name)
-        if layer is not None:
-            self._workspace.viewer.layers.remove(layer)
+            ),
+        )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image, Points, Vectors
 from qtpy.QtCore import QObject, Signal
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.deformation_scene import Cut, Lines, Picture, Scene
 from napari_toposeg.docks.display import Layout
+from napari_toposeg.docks.drawn_layers import DrawnLayers, labels
 from napari_toposeg.docks.going import go_to
 from napari_toposeg.docks.workspace import Workspace, derived
 from napari_toposeg.frame import Frame
@@ -56,7 +57,7 @@ class DeformationLayers(QObject):
         self.hidden_levels: set[int] = set()
         self._workspace = workspace
         self._wanted: set[str] = set()
-        self._layers: dict[str, weakref.ref[Layer]] = {}
+        self._layers = DrawnLayers(workspace)
         self._scene: Scene | None = None
         self._ordered: dict[str, Scene] = {}
         self._again: set[str] = set()
@@ -75,19 +76,17 @@ class DeformationLayers(QObject):
         """Show another deformation, or none."""
         layout = self._workspace.layout
         self._scene = None if field is None or layout is None else Scene(field, layout)
-        self._remove("worst")
+        self._layers.remove("worst")
         for kind in KINDS:
             if kind in self._wanted and self._scene is not None:
                 self._draw(kind)
             else:
-                self._remove(kind)
+                self._layers.remove(kind)
         self._mask_changed()
 
     def layer(self, kind: str) -> Layer | None:
         """The layer of this kind, one of `KINDS`, where there is one."""
-        reference = self._layers.get(kind)
-        layer = reference() if reference is not None else None
-        return layer if layer is not None and layer in self._workspace.viewer.layers else None
+        return self._layers.get(kind)
 
     @property
     def settled(self) -> bool:
@@ -113,7 +112,7 @@ class DeformationLayers(QObject):
 
     def jump(self, index: tuple[float, ...]) -> None:
         """Go to a place in canonical voxels of the image, and put a ring around it."""
-        layout, viewer = self._workspace.layout, self._workspace.viewer
+        layout = self._workspace.layout
         went = go_to(self._workspace, np.array(index))
         if layout is None or went is None:
             return
@@ -122,9 +121,9 @@ class DeformationLayers(QObject):
         if layer is not None:
             layer.data = point
             return
-        self._add(
+        self._layers.put(
             "worst",
-            lambda: viewer.add_points(
+            Points(
                 point,
                 size=max(min(layout.shape) / 14.0, 4.0),
                 face_color="transparent",
@@ -201,16 +200,16 @@ class DeformationLayers(QObject):
                 layer.edge_color = lines.colours
             layer.edge_width = width
             return
-        layout, viewer = scene.layout, self._workspace.viewer
+        layout = scene.layout
         colour: Any = lines.colours if lines.colours is not None and len(lines.pieces) else colours.GRID
         place = (
             layout.box_arguments(scene.field.result.box)
             if kind == "levels"
             else layout.frame_arguments(scene.field.frame, scene.field.result.volume)
         )
-        self._add(
+        self._layers.put(
             kind,
-            lambda: viewer.add_vectors(
+            Vectors(
                 lines.pieces,
                 ndim=layout.ndim,
                 vector_style="arrow" if kind == "vectors" else "line",
@@ -222,7 +221,7 @@ class DeformationLayers(QObject):
         )
 
     def _show_picture(self, kind: str, scene: Scene, picture: Picture) -> None:
-        viewer, layout, result = self._workspace.viewer, scene.layout, scene.field.result
+        layout, result = scene.layout, scene.field.result
         layer = self.layer(kind)
         if layer is not None and layer.data.shape == picture.values.shape:
             layer.data = picture.values
@@ -230,15 +229,15 @@ class DeformationLayers(QObject):
                 layer.contrast_limits_range = picture.limits
                 layer.contrast_limits = picture.limits
             return
-        self._remove(kind)
+        self._layers.remove(kind)
         if kind == "moving":
             place = layout.box_arguments(result.box)
         else:
             place = layout.frame_arguments(scene.field.frame.crop(scene.inside), result.volume)
         if kind == "jacobian":
-            self._add(
+            self._layers.put(
                 kind,
-                lambda: viewer.add_image(
+                Image(
                     picture.values,
                     colormap=colours.diverging(),
                     contrast_limits=picture.limits,
@@ -248,21 +247,17 @@ class DeformationLayers(QObject):
                 ),
             )
             return
-
-        def labels() -> Layer:
-            moving = kind == "moving"
-            made = viewer.add_labels(
-                picture.values,
-                colormap=colours.one_colour(colours.TEMPLATE if moving else colours.FOLDING),
-                opacity=0.9,
-                **_named(kind),
-                **place,
-            )
-            made.contour = _LINE if moving else 0
-            made.editable = False
-            return made
-
-        self._add(kind, labels)
+        moving = kind == "moving"
+        made = labels(
+            picture.values,
+            colormap=colours.one_colour(colours.TEMPLATE if moving else colours.FOLDING),
+            opacity=0.9,
+            contour=_LINE if moving else 0,
+            editable=False,
+            **_named(kind),
+            **place,
+        )
+        self._layers.put(kind, made)
 
     def _mask_changed(self, _: object = None) -> None:
         """A filled mask under the colours of the determinants would give them another meaning."""
@@ -285,19 +280,6 @@ class DeformationLayers(QObject):
         field = matrix[: layout.ndim, : layout.ndim] @ layout.canonical_index(index) + matrix[: layout.ndim, 3]
         turned = (np.array(frame.shape) - 1 - field if layout.flipped else field)[::-1]
         return Cut(axes, round(float(turned[hidden[0] if hidden else 0])))
-
-    def _add(self, kind: str, make: Callable[[], Layer]) -> None:
-        # What a person had selected stays so: a brush or a rectangle in use is not taken away.
-        layers = self._workspace.viewer.layers
-        chosen = list(layers.selection)
-        self._layers[kind] = weakref.ref(make())
-        if chosen:
-            layers.selection = [layer for layer in chosen if layer in layers]
-
-    def _remove(self, kind: str) -> None:
-        layer = self.layer(kind)
-        if layer is not None:
-            self._workspace.viewer.layers.remove(layer)
 
 
 def _named(kind: str) -> dict[str, Any]:

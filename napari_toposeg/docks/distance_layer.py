@@ -6,14 +6,16 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Labels, Surface
 from numpy.typing import NDArray
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.drawn_layers import put
 from napari_toposeg.docks.workspace import Workspace, derived
 from napari_toposeg.evaluation import DistanceSurface, Mesh
 
 if TYPE_CHECKING:
-    from napari.layers import Layer, Surface
+    from napari.layers import Layer
 
 NAME = "Distances"
 _RIBBON = 0.8
@@ -56,8 +58,7 @@ class DistanceLayer:
             layer.contrast_limits = (-reach, reach)
             return
         self._uncover()
-        chosen = list(viewer.layers.selection)
-        layer = viewer.add_surface(
+        layer = Surface(
             data,
             name=NAME,
             metadata=derived(),
@@ -66,9 +67,8 @@ class DistanceLayer:
             shading="smooth" if layout.ndim == 3 else "none",
             **layout.box_arguments(volume.frame.box),
         )
+        put(self._workspace, layer)
         self._layer = weakref.ref(layer)
-        if chosen:
-            viewer.layers.selection = chosen
         self._displayed = viewer.dims.ndisplay
         if layout.ndim == 3:
             viewer.dims.ndisplay = 3
@@ -89,8 +89,6 @@ class DistanceLayer:
                 covering.visible = True
 
     def _uncover(self) -> None:
-        from napari.layers import Labels
-
         for layer in self._workspace.viewer.layers:
             if isinstance(layer, Labels) and layer.visible:
                 layer.visible = False

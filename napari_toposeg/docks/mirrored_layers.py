@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels, Layer, Points
 from qtpy.QtCore import QObject, QTimer
 
+from napari_toposeg.docks.drawn_layers import without_tools
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -104,6 +106,8 @@ class MirroredLayers(QObject):
         if layer is None or layer not in self._main.layers or layer in self._mirrors:
             return
         mirror = Layer.create(*layer.as_layer_data_tuple())
+        if isinstance(mirror, Labels):
+            without_tools(mirror)
         self._mirrors[layer] = mirror
         self._model.layers.append(mirror)
         for name in _ALIKE[kind]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.drawn_layers import DrawnLayers, labels
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -29,7 +30,7 @@ class ObjectLayers:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = weakref.proxy(workspace)
-        self._layers: dict[str, weakref.ref[Labels]] = {}
+        self._layers = DrawnLayers(self._workspace)
         self._coloured: WeakSet[Labels] = WeakSet()
         self._wanted = 0
         # A layer that comes is known to whoever made it only after napari has told of it.
@@ -46,9 +47,7 @@ class ObjectLayers:
 
     def layer(self, name: str) -> Labels | None:
         """The layer of that name; None where it is not shown."""
-        reference = self._layers.get(name)
-        layer = reference() if reference is not None else None
-        return layer if layer is not None and layer in self._workspace.viewer.layers else None
+        return self._layers.get(name)
 
     def _objects_changed(self, _: object = None) -> None:
         self._colour_chosen()
@@ -57,7 +56,7 @@ class ObjectLayers:
         session = self._workspace.session
         if not session.several or session.volume is None:
             for name in (TEMPLATES_NAME, MASKS_NAME):
-                self._remove(name)
+                self._layers.remove(name)
             return
         self._workspace.later(
             lambda: (session.other_outlines(), session.other_labels()) if number == self._wanted else None,
@@ -77,23 +76,23 @@ class ObjectLayers:
 
         layout = self._workspace.layout
         if drawn is None or layout is None:
-            self._remove(name)
+            self._layers.remove(name)
             return
         values, place = np.ascontiguousarray(layout.array(drawn[0])), layout.box_arguments(drawn[1])
         colormap = colours.by_label({one.label: one.colour for one in self._workspace.session.objects})
         layer = self.layer(name)
         if layer is None:
-            viewer = self._workspace.viewer
-            chosen = list(viewer.layers.selection)
-            layer = viewer.add_labels(
-                values, name=name, opacity=opacity, colormap=colormap, metadata=derived(), **place
+            made = labels(
+                values,
+                name=name,
+                opacity=opacity,
+                colormap=colormap,
+                contour=contour,
+                editable=False,
+                metadata=derived(),
+                **place,
             )
-            layer.contour = contour
-            layer.editable = False
-            self._layers[name] = weakref.ref(layer)
-            # What a person had selected stays so.
-            if chosen:
-                viewer.layers.selection = chosen
+            self._layers.put(name, made)
             return
         layer.data = values
         layer.scale, layer.translate = place["scale"], place["translate"]
@@ -111,9 +110,3 @@ class ObjectLayers:
             if layer is not None and (own is not None or layer in self._coloured):
                 layer.colormap = colours.one_colour(own or colour)
                 self._coloured.add(layer)
-
-    def _remove(self, name: str) -> None:
-        layer = self.layer(name)
-        self._layers.pop(name, None)
-        if layer is not None:
-            self._workspace.viewer.layers.remove(layer)

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_toposeg.docks import colours
 from napari_toposeg.docks.display import METADATA, Shown, shown_by
+from napari_toposeg.docks.drawn_layers import labels, put
 from napari_toposeg.docks.mask_painting import MaskPainting
 
 if TYPE_CHECKING:
@@ -303,24 +304,18 @@ class ResultLayers:
         from napari_toposeg.docks.shortcuts import bind_history
         from napari_toposeg.docks.workspace import derived
 
-        viewer = self._workspace.viewer
         if layer is None:
-            # Making a layer makes so many objects that Python searches all for garbage.
-            self._workspace.leave_out_of_garbage()
-            chosen = list(viewer.layers.selection)
-            layer = viewer.add_labels(
+            layer = labels(
                 values if shown is not None else values.copy(),
                 name=name,
                 opacity=opacity,
                 colormap=colours.one_colour(colour),
+                contour=contour,
                 metadata={} if shown is not None else derived(),
                 **place,
             )
-            layer.contour = contour
+            put(self._workspace, layer)
             bind_history(self._workspace, layer)
-            # What a person had selected stays so: a brush or a rectangle in use is not taken away.
-            if chosen:
-                viewer.layers.selection = chosen
         else:
             if np.shape(layer.data) != values.shape or shown is not None:
                 layer.data = values

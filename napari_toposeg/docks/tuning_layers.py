@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.drawn_layers import DrawnLayers, labels
 from napari_toposeg.docks.workspace import Workspace, derived
 from napari_toposeg.frame import Box
 
@@ -31,17 +31,17 @@ class TuningLayers(QObject):
         super().__init__(parent)
         self._workspace = workspace
         self._side: Side = "both"
-        self._layers: dict[str, weakref.ref[Labels]] = {}
+        self._layers = DrawnLayers(workspace)
 
     @property
     def before(self) -> Labels | None:
         """The layer of the mask before."""
-        return self._living(BEFORE)
+        return self._layers.get(BEFORE)
 
     @property
     def after(self) -> Labels | None:
         """The layer of the mask on its way, and then of the one that is proposed."""
-        return self._living(AFTER)
+        return self._layers.get(AFTER)
 
     @property
     def side(self) -> Side:
@@ -60,7 +60,7 @@ class TuningLayers(QObject):
         """Show one of the two, or both."""
         self._side = side
         for name, other in ((BEFORE, "after"), (AFTER, "before")):
-            layer = self._living(name)
+            layer = self._layers.get(name)
             if layer is not None:
                 layer.visible = side != other
 
@@ -73,32 +73,27 @@ class TuningLayers(QObject):
     def clear(self) -> None:
         """Take both away."""
         for name in (BEFORE, AFTER):
-            layer = self._living(name)
-            if layer is not None:
-                self._workspace.viewer.layers.remove(layer)
+            self._layers.remove(name)
 
     def _draw(self, name: str, part: NDArray[np.bool_], box: Box, colour: str) -> None:
-        layout, viewer = self._workspace.layout, self._workspace.viewer
+        layout = self._workspace.layout
         if layout is None or part.size == 0:
             return
         values = layout.array(np.ascontiguousarray(part).view(np.uint8))
         place: dict[str, Any] = layout.box_arguments(box)
-        layer = self._living(name)
+        layer = self._layers.get(name)
         if layer is not None:
             layer.data = values
             layer.scale, layer.translate = place["scale"], place["translate"]
             return
-        chosen = list(viewer.layers.selection)
-        layer = viewer.add_labels(values, name=name, colormap=colours.one_colour(colour), metadata=derived(), **place)
-        layer.contour = _WIDTHS[name]
-        layer.editable = False
-        layer.visible = self._side != ("after" if name == BEFORE else "before")
-        self._layers[name] = weakref.ref(layer)
-        # What a person had selected stays so.
-        if chosen:
-            viewer.layers.selection = [one for one in chosen if one in viewer.layers]
-
-    def _living(self, name: str) -> Labels | None:
-        reference = self._layers.get(name)
-        layer = reference() if reference is not None else None
-        return layer if layer is not None and layer in self._workspace.viewer.layers else None
+        layer = labels(
+            values,
+            name=name,
+            colormap=colours.one_colour(colour),
+            contour=_WIDTHS[name],
+            editable=False,
+            visible=self._side != ("after" if name == BEFORE else "before"),
+            metadata=derived(),
+            **place,
+        )
+        self._layers.put(name, layer)

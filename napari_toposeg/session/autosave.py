@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from napari_toposeg.backends import stand_back
 from napari_toposeg.errors import ToposegError
 from napari_toposeg.formats.session_file import SESSION_ENDING, read_session_head
 from napari_toposeg.session.saving import Hashes, state_of, write_session
@@ -148,6 +149,7 @@ class Autosave:
             self.soon()
 
     def _run(self) -> None:
+        stand_back()
         while not self._over.is_set():
             if self._soon.wait(self._every):
                 # What an accepted result brings with it comes right behind it.
