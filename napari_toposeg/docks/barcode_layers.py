@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.canvas_guard import LATER
 from napari_toposeg.docks.drawn_layers import DrawnLayers, labels
 from napari_toposeg.docks.going import go_to
 from napari_toposeg.docks.workspace import Workspace, derived
@@ -66,7 +67,7 @@ class BarcodeLayers(QObject):
         self._layers.remove(ENDS)
         if map_ is None:
             self._layers.remove(LEVEL_SET)
-        self._soon.start(0)
+        self._soon.start(LATER)  # the bars themselves are being drawn
 
     def set_threshold(self, threshold: float) -> None:
         """Show the set at another level, as soon as the window has time for it."""

@@ -66,7 +66,7 @@ def put(workspace: Workspace, layer: Layer) -> None:
     # A new layer is so many objects that Python searches all there are for garbage.
     workspace.leave_out_of_garbage()
     layers = workspace.viewer.layers
-    draw_later(workspace.viewer.window._qt_window)
+    draw_later()
     # Not selected and the choice before brought back: each of the two has all controls laid out anew.
     layers._activate_on_insert = not layers.selection
     try:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_toposeg.docks import colours
+from napari_toposeg.docks.canvas_guard import LATER, draw_later
 from napari_toposeg.docks.display import METADATA, Shown, shown_by
 from napari_toposeg.docks.drawn_layers import labels, put
 from napari_toposeg.docks.mask_painting import MaskPainting
@@ -26,6 +27,7 @@ MASK_NAME = "Mask"
 PREVIEW_NAME = "Preview"
 
 _PREVIEW_OPACITY = 0.45
+_PREVIEW: dict[str, Any] = {"name": PREVIEW_NAME, "colour": colours.PREVIEW, "opacity": _PREVIEW_OPACITY}
 _MASK_OPACITY = 0.5
 
 _TIDY_AFTER = 100
@@ -56,7 +58,8 @@ class ResultLayers:
 
     Each layer may be removed by hand at any time: it is made anew when there is something to show again. A new layer of
     labels takes napari .1 s of the window's thread, other data .01 s: preview and mask are one layer, which changes its
-    name and its colour. It is made in the click that starts the run, when nothing else waits for the window.
+    name and its colour. It is made in the click that starts the run, when nothing else waits for the window, and put
+    into the viewer in a turn of the window's loop of its own.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -72,6 +75,11 @@ class ResultLayers:
         self._tidy_soon.setSingleShot(True)
         self._tidy_soon.setInterval(_TIDY_AFTER)
         self._tidy_soon.timeout.connect(self._remove_preview)
+        self._ready: Labels | None = None
+        self._put_soon = QTimer(workspace.signals)
+        self._put_soon.setSingleShot(True)
+        self._put_soon.setInterval(LATER)
+        self._put_soon.timeout.connect(self._put_ready)
         self.painting = MaskPainting(workspace, lambda: self.mask)
         signals = workspace.signals
         signals.placement.connect(self._placement_changed)
@@ -137,17 +145,17 @@ class ResultLayers:
         self._draw_preview(layout.array(np.asarray(preview, bool).view(np.uint8)), layout.box_arguments(box))
 
     def _draw_preview(self, values: NDArray[np.uint8], place: dict[str, Any]) -> None:
-        self._preview = self._show(
-            self._living(self._preview),
-            values,
-            place,
-            name=PREVIEW_NAME,
-            colour=colours.PREVIEW,
-            opacity=_PREVIEW_OPACITY,
-        )
+        self._put_ready()
+        self._preview = self._show(self._living(self._preview), values, place, **_PREVIEW)
+
+    def _put_ready(self) -> None:
+        layer, self._ready = self._ready, None
+        if layer is not None:
+            self._preview = self._put(layer)
 
     def _running_changed(self, running: bool) -> None:
         if not running:
+            self._ready = None
             self._give_mask_back()
             self._hide_preview()
             return
@@ -164,7 +172,11 @@ class ResultLayers:
         if template is not None:
             values = np.array(template.data)
             place |= {"scale": template.scale, "translate": template.translate}
-        self._draw_preview(values, place)
+        if self._living(self._preview) is not None:
+            self._draw_preview(values, place)
+        else:
+            self._ready = self._new(values, place, **_PREVIEW)
+            self._put_soon.start()
 
     def _borrow(self, mask: Labels) -> None:
         """Let the mask's layer show the preview."""
@@ -295,37 +307,52 @@ class ResultLayers:
         values: NDArray[np.uint8],
         place: dict[str, Any],
         *,
+        shown: Shown | None = None,
+        **look: Any,
+    ) -> weakref.ref[Labels]:
+        """Show labels in a layer, or in a new one with that look; see `_new`."""
+        draw_later()
+        if layer is None:
+            return self._put(self._new(values, place, shown=shown, **look))
+        if np.shape(layer.data) != values.shape or shown is not None:
+            layer.data = values
+        else:
+            # Into what the layer shows: other data, of the same extent, take napari five times as long.
+            np.copyto(np.asarray(layer.data), values)
+            layer.refresh(extent=False)
+        for name, value in (("scale", place["scale"]), ("translate", place["translate"])):
+            if not np.array_equal(getattr(layer, name), value):
+                setattr(layer, name, value)
+        if shown is not None:
+            layer.metadata[METADATA] = shown
+        return weakref.ref(layer)
+
+    @staticmethod
+    def _new(
+        values: NDArray[np.uint8],
+        place: dict[str, Any],
+        *,
         name: str,
         colour: str,
         contour: int = 0,
         opacity: float = 1.0,
         shown: Shown | None = None,
-    ) -> weakref.ref[Labels]:
-        from napari_toposeg.docks.shortcuts import bind_history
+    ) -> Labels:
         from napari_toposeg.docks.workspace import derived
 
-        if layer is None:
-            layer = labels(
-                values if shown is not None else values.copy(),
-                name=name,
-                opacity=opacity,
-                colormap=colours.one_colour(colour),
-                contour=contour,
-                metadata={} if shown is not None else derived(),
-                **place,
-            )
-            put(self._workspace, layer)
-            bind_history(self._workspace, layer)
-        else:
-            if np.shape(layer.data) != values.shape or shown is not None:
-                layer.data = values
-            else:
-                # Into what the layer shows: other data, of the same extent, take napari five times as long.
-                np.copyto(np.asarray(layer.data), values)
-                layer.refresh(extent=False)
-            for name, value in (("scale", place["scale"]), ("translate", place["translate"])):
-                if not np.array_equal(getattr(layer, name), value):
-                    setattr(layer, name, value)
-        if shown is not None:
-            layer.metadata[METADATA] = shown
+        return labels(
+            values if shown is not None else values.copy(),
+            name=name,
+            opacity=opacity,
+            colormap=colours.one_colour(colour),
+            contour=contour,
+            metadata=derived() if shown is None else {METADATA: shown},
+            **place,
+        )
+
+    def _put(self, layer: Labels) -> weakref.ref[Labels]:
+        from napari_toposeg.docks.shortcuts import bind_history
+
+        put(self._workspace, layer)
+        bind_history(self._workspace, layer)
         return weakref.ref(layer)
