@@ -18,7 +18,7 @@ LATER = 15
 _guards: weakref.WeakSet[_CanvasGuard] = weakref.WeakSet()
 
 
-def guard_canvases(window: QWidget) -> None:
+def guard_canvases(widget: QWidget) -> None:
     """Leave no vertex attribute switched on after a frame.
 
     vispy switches on the attributes of what it draws, and off only where it draws the same again. Once such a layer is
@@ -28,10 +28,10 @@ def guard_canvases(window: QWidget) -> None:
 
     Parameters
     ----------
-    window : QWidget
-        The viewer's window.
+    widget : QWidget
+        The viewer's window, or a part of it.
     """
-    for canvas in window.findChildren(QOpenGLWidget):
+    for canvas in widget.findChildren(QOpenGLWidget):
         if canvas.findChild(_CanvasGuard) is None:
             _CanvasGuard(canvas)
 

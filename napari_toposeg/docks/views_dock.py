@@ -211,9 +211,7 @@ class ViewsDock(Dock):
 
     def _part_made(self) -> None:
         """A canvas or a layer is there: it is where the main view is, and has its tools."""
-        window = self.window()
-        if window is not None:
-            guard_canvases(window)  # canvases that are made later need napari's repair, too
+        guard_canvases(self)  # canvases that are made later need napari's repair, too
         self._main_turned()
         self._tools_changed()
 
