@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer
@@ -34,12 +35,19 @@ def without_tools(layer: Labels) -> Labels:
     for tool in _TOOLS:
         overlay = layer._overlays[tool]
         overlay.visible = False
-        overlay.events.enabled.connect(_show)
+        overlay.events.enabled.connect(_shower(overlay))
     return layer
 
 
-def _show(event: Any) -> None:
-    event.source.visible = True
+def _shower(overlay: Any) -> Callable[[bool], None]:
+    held = weakref.ref(overlay)
+
+    def show(enabled: bool) -> None:
+        shown = held()
+        if enabled and shown is not None:
+            shown.visible = True
+
+    return show
 
 
 def labels(values: NDArray[Any], *, contour: int = 0, editable: bool = True, **arguments: Any) -> Labels:
