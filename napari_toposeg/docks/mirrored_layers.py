@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from napari_toposeg.docks.one_by_one import OneByOne
 
+_NO_STATE = ("contour", "brush_size", "n_edit_dimensions")
+"""What napari does not count as the state of a layer of labels: a copy has its own."""
+
 _ALIKE: dict[type[Layer], tuple[str, ...]] = {
     Image: ("visible", "opacity", "blending", "scale", "translate", "contrast_limits", "gamma", "colormap"),
     Labels: (
         *("visible", "opacity", "blending", "scale", "translate", "colormap"),
-        *("contour", "brush_size", "n_edit_dimensions"),
+        *_NO_STATE,
     ),
     Points: ("visible", "opacity", "blending", "scale", "translate"),
 }
@@ -108,6 +111,8 @@ class MirroredLayers(QObject):
         mirror = Layer.create(*layer.as_layer_data_tuple())
         if isinstance(mirror, Labels):
             without_tools(mirror)
+            for name in _NO_STATE:
+                setattr(mirror, name, getattr(layer, name))
         self._mirrors[layer] = mirror
         self._model.layers.append(mirror)
         for name in _ALIKE[kind]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import pytest
@@ -71,6 +73,20 @@ def test_every_job_runs_in_the_same_thread_which_is_not_ours(compute) -> None:
         threads |= heard.threads
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has an order of threads")
+def test_the_thread_stands_back_behind_the_one_that_asks(compute) -> None:
+    found: list[int] = []
+    done = threading.Event()
+
+    def look() -> None:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        done.set()
+
+    compute.later(look)
+    assert done.wait(10)
+    assert found[0] > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_finishing_early_keeps_the_best_so_far(compute) -> None:
