@@ -23,17 +23,27 @@ def shown(layer: Any) -> np.ndarray:
     return from_display(np.asarray(layer.data)) != 0
 
 
-def test_the_template_is_seen_in_the_click_and_the_masks_layer_comes_of_it(
+def test_the_template_is_seen_right_after_the_click_and_the_masks_layer_comes_of_it(
     window: Any, ball_file: Any, organ_box: Any
 ) -> None:
     window.open(ball_file)
     window.place(organ_box)
     layers, segment = window.workspace.layers, window.segment
     segment.method.iterations.setValue(8)
+    put: list[Any] = []
+    first: list[Any] = []
+
+    def look(event: Any) -> None:
+        put.append(event.value)
+        first.append(np.array(event.value.data))
+
+    window.viewer.layers.events.inserted.connect(look)
     segment.run_button.click()
-    preview, template = layers.preview, layers.template
     assert layers.mask is None
-    assert np.array_equal(np.asarray(preview.data), np.asarray(template.data))
+    # Before any step has come.
+    window.until(lambda: bool(put))
+    (preview,), template = put, layers.template
+    assert np.array_equal(first[0], np.asarray(template.data))
     assert np.allclose(preview.translate, template.translate)
     assert DERIVED in preview.metadata
     window.until(segment.run_button.isEnabled)
