@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSlider,
     QSpinBox,
 )
@@ -27,7 +26,7 @@ from napari_toposeg.docks.barcode_words import bar_words, legend, level_words
 from napari_toposeg.docks.display import voxels_of_layer
 from napari_toposeg.docks.dock import Dock, caption, quiet
 from napari_toposeg.docks.progress_line import ProgressLine
-from napari_toposeg.inference import Segmentation
+from napari_toposeg.docks.source_choice import SourceChoice
 from napari_toposeg.session.barcode_events import SelectedBar
 from napari_toposeg.steps import Step
 from napari_toposeg.topology import Barcode
@@ -36,11 +35,6 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-_RESULT = {
-    "distance": "Certified mask: distance to its surface",
-    "template": "Warped template: distance to its surface",
-    "mask": "Certified mask: its voxels",
-}
 _WHERE = {"region": "near the template", "all": "in all of it"}
 _STEPS = 2000
 """Of the slider."""
@@ -58,9 +52,7 @@ class BarcodeDock(Dock):
         self._barcode = self.workspace.session.barcode
         self._chosen_by_hand = False
         self.layers = BarcodeLayers(self.workspace, self)
-        self.source = QComboBox()
-        self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.source.setToolTip("What the barcode is of.")
+        self.source = SourceChoice(self.workspace)
         self.where = QComboBox()
         for key, text in _WHERE.items():
             self.where.addItem(text, key)
@@ -173,27 +165,15 @@ class BarcodeDock(Dock):
 
     def _show_sources(self, _: Any = None) -> None:
         """Offer the result, images and masks; what was chosen stays so where it is still there."""
-        session, chosen = self.workspace.session, self.source.currentData()
-        mine = self.workspace.layers.mask
-        self.source.clear()
-        if session.result is not None:
-            for key, text in _RESULT.items():
-                if key != "template" or isinstance(session.result, Segmentation):
-                    self.source.addItem(text, ("result", key))
-        for layer in self.workspace.images():
-            self.source.addItem(f"Image: {layer.name}", ("image", layer.name))
-        for layer in self.workspace.masks():
-            if layer is not mine:
-                self.source.addItem(f"Labels: {layer.name}: distance to their surface", ("labels", layer.name))
-        # findData compares tuples as objects.
-        keys = [self.source.itemData(number) for number in range(self.source.count())]
-        self.source.setCurrentIndex(keys.index(chosen) if chosen in keys else 0 if keys else -1)
+        self.source.offer()
+        if not self._barcode.computing:
+            self.source.show_source(self._barcode.source)
         self._show_whether_ready()
 
     def _show_whether_ready(self) -> None:
         session, computing = self.workspace.session, self._barcode.computing
-        kind = (self.source.currentData() or ("", ""))[0]
-        self.find_button.setEnabled(computing or (session.volume is not None and bool(kind)))
+        kind = self.source.kind
+        self.find_button.setEnabled(computing or (session.volume is not None and kind not in ("", "other")))
         self.where.setEnabled(kind == "image" and session.region is not None)
         there = self._barcode.barcode is not None
         for widget in (self.slider, self.value, self.show_set, self.most, *self.exports.values()):
@@ -231,6 +211,7 @@ class BarcodeDock(Dock):
         self.value.setSingleStep(span / 100)
         self.value.setSuffix(" mm" if scale.name.endswith("mm") else "")
         self.value.blockSignals(False)
+        self.source.show_source(self._barcode.source)
         self.layers.set_map(self._barcode.map, self._barcode.threshold)
         self._draw()
         self._show_threshold(self._barcode.threshold)
@@ -302,18 +283,16 @@ class BarcodeDock(Dock):
 
     def _result_came(self, _: object) -> None:
         self._show_sources()
-        if not self._chosen_by_hand:
+        if not self._chosen_by_hand and (self.in_sight or self._barcode.barcode is None):
             self.source.setCurrentIndex(0 if self.source.count() else -1)
             self._show_whether_ready()
-        kind = (self.source.currentData() or ("", ""))[0]
         # The barcode of the result before is gone with it.
-        if kind == "result" and self.in_sight:
+        if self.source.kind == "result" and self.in_sight:
             self._find()
 
     def came_in_sight(self) -> None:
         """A result that came while the dock was behind others is looked at now."""
-        kind = (self.source.currentData() or ("", ""))[0]
-        if kind == "result" and self._barcode.barcode is None and not self._barcode.computing:
+        if self.source.kind == "result" and self._barcode.barcode is None and not self._barcode.computing:
             self._find()
 
     # What a person does
@@ -333,7 +312,7 @@ class BarcodeDock(Dock):
             self._find()
 
     def _find(self) -> None:
-        kind, name = self.source.currentData() or ("", "")
+        kind, name = self.source.kind, self.source.name
         image = self.workspace.image
         if image is None:
             return

@@ -14,7 +14,14 @@ from napari_toposeg.errors import ToposegError
 from napari_toposeg.frame import Box
 from napari_toposeg.inference import Outcome
 from napari_toposeg.session.barcode_events import BarcodeEvents, SelectedBar
-from napari_toposeg.session.barcode_map import BarcodeMap, map_of_mask, map_of_template, map_of_values
+from napari_toposeg.session.barcode_map import (
+    CERTIFIED,
+    BarcodeMap,
+    map_of_mask,
+    map_of_template,
+    map_of_values,
+    mask_title,
+)
 from napari_toposeg.session.barcode_saving import save_barcode
 from napari_toposeg.session.side_job import SideJob
 from napari_toposeg.steps import Step, Steps
@@ -183,8 +190,8 @@ class SessionBarcode:
         what = name or "the mask"
         if mask is None:
             result = self._newest_result()
-            mask, box, what = result.full_mask(), box or result.box, "the certified mask"
-        title = f"Distance to the surface of {what}" if distance else what[:1].upper() + what[1:]
+            mask, box, what = result.full_mask(), box or result.box, CERTIFIED
+        title = mask_title(what, distance=distance)
         chosen = mask
         self._find(lambda: map_of_mask(volume, chosen, box, distance=distance, name=title), result)
 
@@ -197,7 +204,7 @@ class SessionBarcode:
             If there is no result.
         """
         result = self._newest_result()
-        self._find(lambda: map_of_template(result, "Distance to the surface of the warped template"), result)
+        self._find(lambda: map_of_template(result), result)
 
     def of_map(self, values: NDArray[Any], *, box: Box | None = None, name: str = "Map") -> None:
         """Find the barcode of a probability map, or of any image.

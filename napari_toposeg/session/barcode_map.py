@@ -24,6 +24,15 @@ _AROUND = 4.0
 """Voxels around a mask that belong to its region, so that its background is one piece there."""
 
 
+CERTIFIED = "the certified mask"
+TEMPLATE_TITLE = "Distance to the surface of the warped template"
+
+
+def mask_title(what: str, *, distance: bool) -> str:
+    """What the map of a mask is called: of the distance to its surface, or of itself."""
+    return f"Distance to the surface of {what}" if distance else what[:1].upper() + what[1:]
+
+
 @dataclass(frozen=True, eq=False)
 class BarcodeMap:
     """A map on a box of a volume, as levels from 0 to 1.
@@ -98,7 +107,7 @@ def map_of_mask(volume: Volume, mask: NDArray[Any], box: Box | None, *, distance
     return BarcodeMap(name, volume, box, scale.levels(values), scale, scale.level(0.0))
 
 
-def map_of_template(result: Outcome, name: str) -> BarcodeMap:
+def map_of_template(result: Outcome) -> BarcodeMap:
     """The signed distance of a result's warped template; no voxel was repaired in it.
 
     Raises
@@ -115,7 +124,7 @@ def map_of_template(result: Outcome, name: str) -> BarcodeMap:
     box = check_box(result.volume, result.box)
     values = result.template_distance()
     scale = Scale.of(values, "distance, mm")
-    return BarcodeMap(name, result.volume, box, scale.levels(values), scale, scale.level(0.0))
+    return BarcodeMap(TEMPLATE_TITLE, result.volume, box, scale.levels(values), scale, scale.level(0.0))
 
 
 def map_of_values(volume: Volume, values: NDArray[Any], box: Box, name: str) -> BarcodeMap:

@@ -137,7 +137,7 @@ def test_a_run_s_result_is_looked_at_as_soon_as_it_is_there(window, ball_file, o
     window.run()
     found(window)
     result = window.session.result
-    assert dock.source.currentData() == ("result", "distance")
+    assert (dock.source.kind, dock.source.name) == ("result", "distance")
     assert np.array_equal(window.session.barcode.super_level_set(), result.mask)
     assert "one piece, no holes" in dock.words.text()
     assert "as the prior" in dock.words.text()
@@ -182,6 +182,33 @@ def test_a_map_in_another_layer_is_looked_at_on_the_image_s_grid(window, ball_fi
     assert np.flatnonzero(window.session.barcode.wanted).tolist() == [0]
     assert window.session.barcode.scale.name == "probability"
     assert window.session.barcode.betti_at(0.5) == (2, 0, 0)
+
+
+def test_what_python_asked_for_is_named_as_what_it_is(window, ball_file, organ_box) -> None:
+    window.open(ball_file)
+    window.place(organ_box)
+    window.run()
+    dock = barcode_dock(window)
+    found(window)
+    assert (dock.source.kind, dock.source.name) == ("result", "distance")
+    session = window.session
+    session.barcode.of_image()
+    window.until(lambda: dock.source.kind == "image")
+    assert dock.source.currentText() == f"Image: {session.volume.name}"
+    found(window)
+    session.barcode.of_map(1.0 - session.volume.voxels / session.volume.voxels.max(), name="How dark it is")
+    window.until(lambda: dock.source.currentText() == "How dark it is")
+    found(window)
+    assert dock.find_button.text() == "Find"
+    assert not dock.find_button.isEnabled()
+    # It goes with its barcode.
+    number = dock.source.findText("Certified mask: its voxels")
+    dock.source.setCurrentIndex(number)
+    dock.source.activated.emit(number)
+    window.until(lambda: session.barcode.source == "The certified mask" and not session.barcode.computing)
+    window.viewer.layers.remove(window.workspace.layers.template)
+    assert dock.source.findText("How dark it is") == -1
+    assert dock.source.currentText() == "Certified mask: its voxels"
 
 
 def test_a_point_of_the_diagram_is_the_bar_that_is_hovered(window, ball_file, organ_box) -> None:
