@@ -172,7 +172,9 @@ class ResultLayers:
         if template is not None:
             values = np.array(template.data)
             place |= {"scale": template.scale, "translate": template.translate}
-        if self._living(self._preview) is not None:
+        preview = self._living(self._preview)
+        if preview is not None:
+            preview.visible = True  # hidden where a run that gave nothing has only just ended
             self._draw_preview(values, place)
         else:
             self._ready = self._new(values, place, **_PREVIEW)
