@@ -57,7 +57,8 @@ def test_the_views_show_the_other_directions_in_step_and_strokes_there_are_the_s
     # The same voxels, not a copy of them.
     mirror = coronal.mirrored.mirror_of(layers.mask)
     assert np.shares_memory(np.asarray(mirror.data), np.asarray(layers.mask.data))
-    # A line stays a line.
+    # A line stays a line. Where the template lies is computed beside the window.
+    window.until(lambda: coronal.mirrored.mirror_of(layers.template) is not None)
     assert coronal.mirrored.mirror_of(layers.template).contour == layers.template.contour == 1
     layers.painting.start(erase=True)
     assert str(mirror.mode) == "erase"
