@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_toposeg.docks.drawn_layers import labels, put
 from napari_toposeg.docks.shortcut_actions import open_views
 from napari_toposeg.docks.views_dock import NAME
 from napari_toposeg.inference import PixelwiseSegmentation, Settings
@@ -57,9 +58,6 @@ def test_the_views_show_the_other_directions_in_step_and_strokes_there_are_the_s
     # The same voxels, not a copy of them.
     mirror = coronal.mirrored.mirror_of(layers.mask)
     assert np.shares_memory(np.asarray(mirror.data), np.asarray(layers.mask.data))
-    # A line stays a line. Where the template lies is computed beside the window.
-    window.until(lambda: coronal.mirrored.mirror_of(layers.template) is not None)
-    assert coronal.mirrored.mirror_of(layers.template).contour == layers.template.contour == 1
     layers.painting.start(erase=True)
     assert str(mirror.mode) == "erase"
     session.brush.radius = 2.0
@@ -95,6 +93,15 @@ def test_the_views_show_the_other_directions_in_step_and_strokes_there_are_the_s
     open_views(window.workspace)
     assert NAME not in viewer.window.dock_widgets
     viewer.dims.set_point(0, 0.0)
+
+
+def test_a_line_stays_a_line(views) -> None:
+    window, dock = views
+    lines = labels(np.asarray(window.workspace.layers.mask.data).copy(), name="Lines", contour=3)
+    put(window.workspace, lines)
+    for view in dock.views:
+        window.until(lambda view=view: view.mirror_of(lines) is not None)
+        assert view.mirror_of(lines).contour == 3
 
 
 def test_a_flat_image_has_no_other_directions(views) -> None:
